@@ -1,0 +1,1 @@
+//! Codec between HTTP and MCP messages, as a pair of tower layers.

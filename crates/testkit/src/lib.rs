@@ -1,0 +1,1 @@
+//! Mocks, scripted services and the contract suite.
