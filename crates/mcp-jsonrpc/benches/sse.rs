@@ -1,0 +1,2 @@
+//! Framing of server-sent events.
+fn main() {}
