@@ -1,0 +1,165 @@
+//! The generator: so many connections, each of which sends its next call when it has the reply to the last.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::histogram::Histogram;
+use crate::process::{Process, own_cpu};
+use crate::request::{FIRST_ID, Shape};
+use crate::target::Target;
+use crate::verify::Verifier;
+
+/// How long replies may be outstanding when time is up.
+const GRACE: Duration = Duration::from_secs(20);
+/// Ids a connection has for itself.
+const IDS: u64 = 10_000_000;
+
+/// How much load, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) connections: u32,
+    pub(crate) warm_up: Duration,
+    pub(crate) measured: Duration,
+}
+
+/// What one drive found.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    pub(crate) per_second: f64,
+    pub(crate) p50_us: f64,
+    pub(crate) p99_us: f64,
+    /// Processor time per call: of the gateway (0 without one), the upstream and this generator.
+    pub(crate) gateway_us: f64,
+    pub(crate) upstream_us: f64,
+    pub(crate) generator_us: f64,
+    /// Resident memory of the gateway after it.
+    pub(crate) rss_kib: u64,
+}
+
+/// Drives `target` with calls of one shape.
+///
+/// # Errors
+///
+/// The first reply that was not what it should be, with the number of connections that met one.
+pub(crate) async fn drive(target: &Target, upstream: &Process, shape: Shape, plan: Plan) -> io::Result<Sample> {
+    let mut opened = Vec::new();
+    for _ in 0..plan.connections {
+        opened.push(target.open().await?);
+    }
+    let start = Instant::now() + plan.warm_up;
+    let end = start + plan.measured;
+    let mut tasks = Vec::new();
+    for (number, (connection, era)) in (0..).zip(opened) {
+        let caller = Caller {
+            request: target.call(&era, shape),
+            verifier: Verifier::new(shape),
+            connection,
+            first: FIRST_ID + number * IDS,
+            start,
+            end,
+        };
+        tasks.push(tokio::spawn(caller.run()));
+    }
+
+    tokio::time::sleep_until(start.into()).await;
+    let before = Usage::now(target, upstream)?;
+    tokio::time::sleep_until(end.into()).await;
+    let used = Usage::now(target, upstream)?.since(&before);
+
+    let deadline = tokio::time::Instant::from_std(end + GRACE);
+    let mut latencies = Histogram::default();
+    let mut failures = Vec::new();
+    for task in tasks {
+        match tokio::time::timeout_at(deadline, task).await {
+            Ok(Ok(Ok(histogram))) => latencies.merge(&histogram),
+            Ok(Ok(Err(error))) => failures.push(error.to_string()),
+            Ok(Err(error)) => failures.push(error.to_string()),
+            Err(_) => failures.push(format!("no reply within {GRACE:?}")),
+        }
+    }
+    if let Some(first) = failures.first() {
+        let count = failures.len();
+        return Err(io::Error::other(format!("{}: {count} connections failed, the first: {first}", target.name)));
+    }
+    if latencies.total() == 0 {
+        return Err(io::Error::other(format!("{}: not one reply within {:?}", target.name, plan.measured)));
+    }
+    let calls = latencies.total() as f64;
+    let per_call = |cpu: Duration| cpu.as_secs_f64() * 1e6 / calls;
+    Ok(Sample {
+        per_second: calls / plan.measured.as_secs_f64(),
+        p50_us: latencies.quantile_us(0.5),
+        p99_us: latencies.quantile_us(0.99),
+        gateway_us: per_call(used.gateway),
+        upstream_us: per_call(used.upstream),
+        generator_us: per_call(used.generator),
+        rss_kib: target.process.as_ref().map_or(Ok(0), Process::rss_kib)?,
+    })
+}
+
+/// Processor time of all who take part.
+struct Usage {
+    gateway: Duration,
+    upstream: Duration,
+    generator: Duration,
+}
+
+impl Usage {
+    fn now(target: &Target, upstream: &Process) -> io::Result<Self> {
+        Ok(Self {
+            gateway: target.process.as_ref().map_or(Ok(Duration::ZERO), Process::cpu)?,
+            upstream: upstream.cpu()?,
+            generator: own_cpu()?,
+        })
+    }
+
+    fn since(&self, before: &Self) -> Self {
+        Self {
+            gateway: self.gateway.saturating_sub(before.gateway),
+            upstream: self.upstream.saturating_sub(before.upstream),
+            generator: self.generator.saturating_sub(before.generator),
+        }
+    }
+}
+
+/// One connection's closed loop.
+struct Caller {
+    connection: crate::wire::Connection,
+    request: crate::request::Request,
+    verifier: Verifier,
+    first: u64,
+    start: Instant,
+    end: Instant,
+}
+
+impl Caller {
+    /// Calls until time is up, and returns how long the replies took that came in the measured time.
+    async fn run(mut self) -> io::Result<Histogram> {
+        let mut histogram = Histogram::default();
+        let mut sent = Instant::now();
+        for id in self.first..self.first + IDS {
+            self.call(id).await?;
+            let now = Instant::now();
+            if now >= self.end {
+                break;
+            }
+            if now >= self.start {
+                histogram.record(now - sent);
+            }
+            sent = now;
+        }
+        Ok(histogram)
+    }
+
+    async fn call(&mut self, id: u64) -> io::Result<()> {
+        let head = self.connection.send(self.request.with_id(id)).await?;
+        self.verifier.begin(id);
+        while let Some(piece) = self.connection.piece().await? {
+            self.verifier.piece(piece);
+        }
+        if head.status != 200 {
+            return Err(io::Error::other(format!("HTTP {}", head.status)));
+        }
+        self.verifier.end(id).map_err(io::Error::other)
+    }
+}
