@@ -100,7 +100,7 @@ impl std::fmt::Display for Action<'_> {
 ///             return futures_util::future::Either::Right(self.inner.call(call));
 ///         }
 ///         let refusal = Refusal::new(Reason::Authenticate, "Sign in first.");
-///         let answer = C::Answer::refuse(&call.reply_to(), refusal);
+///         let answer = C::Answer::refuse(&call.reply_to("need-principal"), refusal);
 ///         futures_util::future::Either::Left(std::future::ready(Ok(answer)))
 ///     }
 /// }
@@ -118,8 +118,8 @@ pub trait Inquiry: Document {
     /// What the layers outside have attached, to attach more.
     fn extensions_mut(&mut self) -> &mut Extensions;
 
-    /// What is needed to answer the call once it has been passed on.
-    fn reply_to(&self) -> <Self::Answer as Answer>::ReplyTo;
+    /// What `layer` needs to answer the call once it has been passed on. The name goes on the trail.
+    fn reply_to(&self, layer: &'static str) -> <Self::Answer as Answer>::ReplyTo;
 
     /// Who asks, if that was verified.
     fn principal(&self) -> Option<&Principal> {
@@ -132,7 +132,7 @@ pub trait Answer: Sized + Send + 'static {
     /// One message of the stream.
     type Message: Document + Send + 'static;
 
-    /// What ties an answer to its call: the caller's id, the trail, the dialect.
+    /// What ties an answer to its call: the caller's id, the trail and who writes on it, the dialect.
     type ReplyTo: Clone + Send + Sync + 'static;
 
     /// An answer that says no, in the form the caller's protocol has for it. The refusal is put on the call's trail.
@@ -188,4 +188,3 @@ pub enum End<'a> {
     /// Nobody waits for the rest: the client closed its stream, or a layer outside gave up.
     Drop,
 }
-

@@ -1,0 +1,11 @@
+mod body;
+mod events;
+mod layer;
+mod rejection;
+mod respond;
+mod service;
+#[cfg(test)]
+mod tests;
+
+pub use self::layer::DecodeLayer;
+pub use self::service::{Decode, DecodeFuture};

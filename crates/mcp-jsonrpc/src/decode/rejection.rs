@@ -1,0 +1,79 @@
+use std::borrow::Cow;
+
+use http::{HeaderValue, Response, StatusCode, header};
+use portcullis_core::{Body, Reason, Refusal};
+
+use super::respond;
+use crate::guard::Forbidden;
+use crate::rules::Violation;
+use crate::{Flaw, Fragment, Id, Message, MessageError, code};
+
+/// A request that never became a call, and what its sender is told.
+#[derive(Debug)]
+pub(super) struct Rejection {
+    status: StatusCode,
+    code: i64,
+    text: Cow<'static, str>,
+    data: Option<Fragment>,
+    id: Option<Id>,
+}
+
+impl Rejection {
+    /// A request that is wrong as HTTP. Its body was not looked at, so there is no id to answer to.
+    pub(super) fn new(status: StatusCode, text: impl Into<Cow<'static, str>>) -> Self {
+        let code = match status {
+            StatusCode::FORBIDDEN => code::FORBIDDEN,
+            StatusCode::PAYLOAD_TOO_LARGE => code::OVERSIZE,
+            StatusCode::REQUEST_TIMEOUT => code::TIMED_OUT,
+            _ => code::INVALID_REQUEST,
+        };
+        Self { status, code, text: text.into(), data: None, id: None }
+    }
+
+    /// A message that breaks a rule of the transport.
+    pub(super) fn of(violation: Violation, id: Option<&Id>) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            code: violation.code,
+            text: violation.text.into(),
+            data: violation.data.and_then(|data| Fragment::parse(data).ok()),
+            id: id.cloned(),
+        }
+    }
+
+    /// The line for the trail.
+    pub(super) fn to_refusal(&self) -> Refusal {
+        let reason = match self.status {
+            StatusCode::FORBIDDEN => Reason::Forbid,
+            StatusCode::PAYLOAD_TOO_LARGE => Reason::Oversize,
+            _ => Reason::Malform,
+        };
+        Refusal::new(reason, self.text.clone())
+    }
+
+    pub(super) fn into_response(self) -> Response<Body> {
+        let message = Message::from_error(self.id.as_ref(), self.code, &self.text, self.data.as_ref());
+        let mut response = respond::json(&message, Some(self.status));
+        if self.status == StatusCode::METHOD_NOT_ALLOWED {
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+        }
+        response
+    }
+}
+
+impl From<Forbidden> for Rejection {
+    fn from(forbidden: Forbidden) -> Self {
+        Self::new(StatusCode::FORBIDDEN, forbidden.to_string())
+    }
+}
+
+impl From<MessageError> for Rejection {
+    fn from(error: MessageError) -> Self {
+        let code = match error.flaw() {
+            Flaw::Json(_) => code::PARSE_ERROR,
+            Flaw::Batch | Flaw::Shape(_) => code::INVALID_REQUEST,
+        };
+        let id = error.id().cloned();
+        Self { status: StatusCode::BAD_REQUEST, code, text: error.to_string().into(), data: None, id }
+    }
+}
