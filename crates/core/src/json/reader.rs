@@ -101,7 +101,7 @@ enum State {
 
 /// A token without its content, which is where the reader stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     BeginObject,
     EndObject,
     BeginArray,
@@ -249,7 +249,7 @@ impl<'a> Reader<'a> {
     }
 
     #[inline(always)]
-    fn literal(&self, escapes: bool) -> Text<'a> {
+    pub(super) fn literal(&self, escapes: bool) -> Text<'a> {
         let raw = self.text.get(self.start + 1..self.at - 1).unwrap_or_default();
         Text::new(raw, self.base + self.start + 1, escapes)
     }
@@ -263,7 +263,7 @@ impl<'a> Reader<'a> {
     }
 
     #[inline(always)]
-    fn step(&mut self) -> Result<Step, Error> {
+    pub(super) fn step(&mut self) -> Result<Step, Error> {
         let mut byte = self.peek();
         match self.state {
             State::AfterMember => match byte {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::error::Error;
-use super::reader::{Reader, Token};
+use super::reader::{Reader, Step};
 use super::text::Text;
 
 /// Goes through the strings of a document, or of a part of it.
@@ -164,9 +164,12 @@ impl<'a> Walker<'a> {
     /// If the document breaks a rule of [`Reader`].
     #[expect(clippy::should_implement_trait, reason = "the path is lent, which an iterator cannot do")]
     pub fn next(&mut self) -> Result<Option<Found<'_, 'a>>, Error> {
-        while let Some(token) = self.reader.next()? {
-            match token {
-                Token::Key(key) => {
+        loop {
+            let step = self.reader.step()?;
+            match step {
+                Step::End => return Ok(None),
+                Step::Key { escapes } => {
+                    let key = self.reader.literal(escapes);
                     if let Some(last) = self.path.last_mut() {
                         *last = Segment::Key(key);
                     }
@@ -175,7 +178,7 @@ impl<'a> Walker<'a> {
                     }
                     continue;
                 }
-                Token::EndObject | Token::EndArray => {
+                Step::EndObject | Step::EndArray => {
                     self.path.pop();
                     continue;
                 }
@@ -185,16 +188,19 @@ impl<'a> Walker<'a> {
             if let Some(Segment::Index(index)) = self.path.last_mut() {
                 *index = index.wrapping_add(1);
             }
-            match token {
+            match step {
                 // The first element turns this into 0; the first key replaces it.
-                Token::BeginObject | Token::BeginArray => self.path.push(Segment::Index(usize::MAX)),
-                Token::String(text) => return Ok(Some(self.found(text, false))),
+                Step::BeginObject | Step::BeginArray => self.path.push(Segment::Index(usize::MAX)),
+                Step::String { escapes } => {
+                    let text = self.reader.literal(escapes);
+                    return Ok(Some(self.found(text, false)));
+                }
                 _ => {}
             }
         }
-        Ok(None)
     }
 
+    #[inline(always)]
     fn found(&self, text: Text<'a>, key: bool) -> Found<'_, 'a> {
         Found { text, path: Path { segments: &self.path }, key }
     }
