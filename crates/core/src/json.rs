@@ -59,3 +59,6 @@ pub use splice::{Splice, SpliceError};
 pub use text::{SourceMap, Text};
 pub use typed::{FromSliceError, from_slice};
 pub use walk::{Found, Path, Segment, Walker};
+
+#[cfg(test)]
+mod tests;

@@ -255,3 +255,6 @@ fn descend(reader: &mut Reader<'_>, path: &[&str]) -> Result<Option<Range<usize>
     reader.skip()?;
     Ok(Some(reader.token_range()))
 }
+
+#[cfg(test)]
+mod tests;

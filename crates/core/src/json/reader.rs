@@ -481,3 +481,6 @@ fn not_utf8(bytes: &[u8], base: usize) -> Error {
 pub fn check(doc: &[u8]) -> Result<(), Error> {
     Reader::new(doc)?.finish()
 }
+
+#[cfg(test)]
+mod tests;

@@ -228,3 +228,6 @@ impl SourceMap<'_> {
         (at == self.decoded).then_some(self.source)
     }
 }
+
+#[cfg(test)]
+mod tests;

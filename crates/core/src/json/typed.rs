@@ -110,3 +110,6 @@ impl std::error::Error for FromSliceError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

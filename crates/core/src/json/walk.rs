@@ -205,3 +205,6 @@ impl<'a> Walker<'a> {
         Found { text, path: Path { segments: &self.path }, key }
     }
 }
+
+#[cfg(test)]
+mod tests;
