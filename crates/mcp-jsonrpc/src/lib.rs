@@ -5,25 +5,48 @@
 //! say something else than the body. [`EncodeLayer`] lets out what answers the call and refuses the rest.
 //!
 //! ```
+//! use http::{Request, Response, StatusCode};
+//! use portcullis_core::Body;
 //! use portcullis_mcp_jsonrpc::{Call, DecodeLayer, EncodeLayer};
-//! use tower::{Service, ServiceBuilder};
+//! use tower::{ServiceBuilder, ServiceExt};
 //!
-//! # fn stack<S>(existing_mcp_service: S)
-//! # where
-//! #     S: Service<http::Request<portcullis_core::Body>, Response = http::Response<portcullis_core::Body>> + Clone + Send + 'static,
-//! #     S::Error: Into<portcullis_core::BoxError>,
-//! #     S::Future: Send + 'static,
-//! # {
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! // Any HTTP service that speaks MCP: an axum router, a hyper client, an rmcp server.
+//! let existing = tower::service_fn(async |_: Request<Body>| {
+//!     let response = Response::builder().header("content-type", "application/json");
+//!     response.body(Body::from(r#"{"jsonrpc":"2.0","id":1,"result":{"content":[]}}"#))
+//! });
+//!
 //! let governed = ServiceBuilder::new()
 //!     .layer(DecodeLayer::new()) // HTTP -> messages
 //!     .map_request(|call: Call| {
-//!         println!("{} {}", call.method(), call.name().unwrap_or_default());
+//!         assert_eq!((call.method(), call.name()), ("tools/call", Some("echo")));
 //!         call
 //!     })
 //!     .layer(EncodeLayer::new()) // messages -> HTTP
-//!     .service(existing_mcp_service);
-//! # let _ = tower::util::BoxCloneService::new(governed.clone());
-//! # tower::util::ServiceExt::<http::Request<portcullis_core::Body>>::oneshot(governed, http::Request::default());
+//!     .service(existing);
+//!
+//! let request = |name| {
+//!     Request::post("http://localhost/mcp")
+//!         .header("host", "localhost")
+//!         .header("content-type", "application/json")
+//!         .header("accept", "application/json, text/event-stream")
+//!         .header("mcp-protocol-version", "2026-07-28")
+//!         .header("mcp-method", "tools/call")
+//!         .header("mcp-name", name)
+//!         .body(Body::from(
+//!             r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{},"_meta":{
+//!                 "io.modelcontextprotocol/protocolVersion":"2026-07-28",
+//!                 "io.modelcontextprotocol/clientCapabilities":{}}}}"#,
+//!         ))
+//!         .unwrap()
+//! };
+//! let passed = governed.clone().oneshot(request("echo")).await.unwrap();
+//! assert_eq!(passed.status(), StatusCode::OK);
+//!
+//! // What a load balancer reads in the header and what the server reads in the body must be one thing.
+//! let refused = governed.oneshot(request("delete")).await.unwrap();
+//! assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
 //! # }
 //! ```
 //!
