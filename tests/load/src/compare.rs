@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::field::{Field, FieldArgs};
+use crate::field::{Field, FieldArgs, Known};
 use crate::generator::{Plan, Sample, drive};
 use crate::report::Report;
 use crate::request::Shape;
@@ -106,15 +106,16 @@ pub(crate) struct Comparison {
 /// Runs the comparison and returns whether all is well.
 pub(crate) async fn run(args: &CompareArgs) -> io::Result<bool> {
     let short = args.short;
-    let scenarios = args.scenarios.clone().unwrap_or_else(|| {
-        if short { Scenario::SHORT.to_vec() } else { Scenario::DEFAULT.to_vec() }
-    });
+    let scenarios = args
+        .scenarios
+        .clone()
+        .unwrap_or_else(|| if short { Scenario::SHORT.to_vec() } else { Scenario::DEFAULT.to_vec() });
     let connections =
         args.connections.clone().unwrap_or_else(|| if short { vec![32] } else { vec![1, 32, 256] });
     let seconds = args.seconds.unwrap_or(if short { 0.45 } else { 3.0 });
     let measured = Duration::try_from_secs_f64(seconds).map_err(io::Error::other)?;
 
-    let field = Field::start(&args.field).await?;
+    let field = Field::start(&args.field, &[Known::Direct, Known::Proxy, Known::Portal]).await?;
     let targets: Vec<_> = field.targets.iter().map(|target| target.name.clone()).collect();
     let mut comparison = Comparison { targets, cells: Vec::new() };
     for &scenario in &scenarios {

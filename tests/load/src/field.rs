@@ -13,9 +13,9 @@ use crate::target::{Gateway, Kind, Target};
 /// Which targets take part, and how they are started.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct FieldArgs {
-    /// The targets to drive, besides peers
-    #[arg(long, value_delimiter = ',', default_values = ["direct", "proxy", "portal"])]
-    pub(crate) targets: Vec<Known>,
+    /// The targets to drive, besides peers [default: those of interest]
+    #[arg(long, value_delimiter = ',')]
+    targets: Option<Vec<Known>>,
     /// The portal's binary [default: `portal` next to this program]
     #[arg(long, value_name = "PATH")]
     portal_bin: Option<PathBuf>,
@@ -73,11 +73,11 @@ pub(crate) struct Field {
 }
 
 impl Field {
-    /// Starts the upstream and all targets asked for.
-    pub(crate) async fn start(args: &FieldArgs) -> io::Result<Self> {
+    /// Starts the upstream and all targets asked for, or else those of interest.
+    pub(crate) async fn start(args: &FieldArgs, of_interest: &[Known]) -> io::Result<Self> {
         let (upstream, upstream_address) = Process::start_self(&["upstream"])?;
         let mut targets = Vec::new();
-        for known in &args.targets {
+        for known in args.targets.as_deref().unwrap_or(of_interest) {
             targets.push(match known {
                 Known::Direct => Target::direct(upstream_address),
                 Known::Proxy => Target::proxy(upstream_address)?,

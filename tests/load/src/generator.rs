@@ -3,11 +3,11 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use crate::caller::Caller;
 use crate::histogram::Histogram;
 use crate::process::{Process, own_cpu};
 use crate::request::{FIRST_ID, Shape};
 use crate::target::Target;
-use crate::verify::Verifier;
 
 /// How long replies may be outstanding when time is up.
 const GRACE: Duration = Duration::from_secs(20);
@@ -41,25 +41,22 @@ pub(crate) struct Sample {
 /// # Errors
 ///
 /// The first reply that was not what it should be, with the number of connections that met one.
-pub(crate) async fn drive(target: &Target, upstream: &Process, shape: Shape, plan: Plan) -> io::Result<Sample> {
-    let mut opened = Vec::new();
+pub(crate) async fn drive(
+    target: &Target,
+    upstream: &Process,
+    shape: Shape,
+    plan: Plan,
+) -> io::Result<Sample> {
+    let mut callers = Vec::new();
     for _ in 0..plan.connections {
-        opened.push(target.open().await?);
+        callers.push(Caller::open(target, shape).await?);
     }
     let start = Instant::now() + plan.warm_up;
     let end = start + plan.measured;
-    let mut tasks = Vec::new();
-    for (number, (connection, era)) in (0..).zip(opened) {
-        let caller = Caller {
-            request: target.call(&era, shape),
-            verifier: Verifier::new(shape),
-            connection,
-            first: FIRST_ID + number * IDS,
-            start,
-            end,
-        };
-        tasks.push(tokio::spawn(caller.run()));
-    }
+    let tasks: Vec<_> = (0..)
+        .zip(callers)
+        .map(|(number, caller)| tokio::spawn(closed_loop(caller, FIRST_ID + number * IDS, start, end)))
+        .collect();
 
     tokio::time::sleep_until(start.into()).await;
     let before = Usage::now(target, upstream)?;
@@ -79,7 +76,10 @@ pub(crate) async fn drive(target: &Target, upstream: &Process, shape: Shape, pla
     }
     if let Some(first) = failures.first() {
         let count = failures.len();
-        return Err(io::Error::other(format!("{}: {count} connections failed, the first: {first}", target.name)));
+        return Err(io::Error::other(format!(
+            "{}: {count} connections failed, the first: {first}",
+            target.name
+        )));
     }
     if latencies.total() == 0 {
         return Err(io::Error::other(format!("{}: not one reply within {:?}", target.name, plan.measured)));
@@ -122,44 +122,20 @@ impl Usage {
     }
 }
 
-/// One connection's closed loop.
-struct Caller {
-    connection: crate::wire::Connection,
-    request: crate::request::Request,
-    verifier: Verifier,
-    first: u64,
-    start: Instant,
-    end: Instant,
-}
-
-impl Caller {
-    /// Calls until time is up, and returns how long the replies took that came in the measured time.
-    async fn run(mut self) -> io::Result<Histogram> {
-        let mut histogram = Histogram::default();
-        let mut sent = Instant::now();
-        for id in self.first..self.first + IDS {
-            self.call(id).await?;
-            let now = Instant::now();
-            if now >= self.end {
-                break;
-            }
-            if now >= self.start {
-                histogram.record(now - sent);
-            }
-            sent = now;
+/// Calls until time is up, and returns how long the replies took that came in the measured time.
+async fn closed_loop(mut caller: Caller, first: u64, start: Instant, end: Instant) -> io::Result<Histogram> {
+    let mut histogram = Histogram::default();
+    let mut sent = Instant::now();
+    for id in first..first + IDS {
+        caller.call(id).await?;
+        let now = Instant::now();
+        if now >= end {
+            break;
         }
-        Ok(histogram)
+        if now >= start {
+            histogram.record(now - sent);
+        }
+        sent = now;
     }
-
-    async fn call(&mut self, id: u64) -> io::Result<()> {
-        let head = self.connection.send(self.request.with_id(id)).await?;
-        self.verifier.begin(id);
-        while let Some(piece) = self.connection.piece().await? {
-            self.verifier.piece(piece);
-        }
-        if head.status != 200 {
-            return Err(io::Error::other(format!("HTTP {}", head.status)));
-        }
-        self.verifier.end(id).map_err(io::Error::other)
-    }
+    Ok(histogram)
 }

@@ -1,13 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+mod caller;
 mod compare;
 mod field;
 mod generator;
 mod histogram;
+mod idle;
 mod process;
 mod proxy;
 mod report;
 mod request;
+mod soak;
 mod target;
 mod upstream;
 mod verify;
@@ -21,6 +24,8 @@ use clap::{Parser, Subcommand};
 use tokio::net::TcpListener;
 
 use compare::CompareArgs;
+use idle::IdleArgs;
+use soak::SoakArgs;
 
 /// Measures the portal against a minimal hyper reverse proxy, in one run on one machine
 #[derive(Debug, Parser)]
@@ -36,6 +41,10 @@ struct Cli {
 enum Command {
     /// Compare throughput, latency, processor time and memory (what happens without a command)
     Compare(CompareArgs),
+    /// Open many idle SSE streams and see what each costs
+    Idle(IdleArgs),
+    /// Drive mixed traffic for minutes and see whether memory stays flat
+    Soak(SoakArgs),
     /// Be the upstream; prints its address and ends with its standard input
     #[command(hide = true)]
     Upstream,
@@ -49,6 +58,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Children inherit it.
     process::raise_open_files();
     // The same runtime, with its default settings, for the generator, the upstream and the proxy.
     let outcome = tokio::runtime::Builder::new_multi_thread()
@@ -70,6 +80,8 @@ async fn run(cli: Cli) -> io::Result<bool> {
         Command::Upstream => upstream::serve(listen().await?).await.map(|()| true),
         Command::Proxy { to } => proxy::serve(listen().await?, to).await.map(|()| true),
         Command::Compare(args) => interruptible(compare::run(&args)).await,
+        Command::Idle(args) => interruptible(idle::run(&args)).await,
+        Command::Soak(args) => interruptible(soak::run(&args)).await,
     }
 }
 

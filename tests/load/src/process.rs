@@ -54,7 +54,8 @@ impl Process {
         let output = process.child.stdout.take().ok_or_else(|| io::Error::other("no standard output"))?;
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line)?;
-        let address = line.trim().parse().map_err(|_| io::Error::other(format!("{arguments:?} did not start")))?;
+        let address =
+            line.trim().parse().map_err(|_| io::Error::other(format!("{arguments:?} did not start")))?;
         Ok((process, address))
     }
 
@@ -116,12 +117,17 @@ fn parse_rss(status: &str) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
-/// Allows this process and its children as many open files as it may, and returns how many those are.
-pub(crate) fn raise_open_files() -> u64 {
+/// Allows this process, and the children it starts from now on, as many open files as it may.
+pub(crate) fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
-    let effective = if raised.is_ok() { limit.maximum } else { limit.current };
-    effective.unwrap_or(u64::MAX)
+    // Where this is refused the old limit stays, and `open_files` tells.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+/// How many files a process may have open.
+pub(crate) fn open_files() -> usize {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
 /// Ends this process when its standard input does: its parent is gone then.

@@ -26,7 +26,8 @@ pub(crate) async fn serve(listener: TcpListener, to: SocketAddr) -> io::Result<(
     let authority = Authority::try_from(to.to_string()).map_err(io::Error::other)?;
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
-    let client: Forward = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
+    let client: Forward =
+        Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;

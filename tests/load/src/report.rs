@@ -175,16 +175,35 @@ pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "Medians; x = ratio to the minimal hyper proxy; CPU in us per call; {} processors\n", self.processors)?;
+        writeln!(
+            f,
+            "Medians; x = ratio to the minimal hyper proxy; CPU in us per call; {} processors\n",
+            self.processors
+        )?;
         writeln!(
             f,
             "{:<13}{:>5} {:<10}{:>8} {:>6}{:>9} {:>6}{:>9} {:>6}{:>9} {:>6}{:>9}{:>10}{:>8}",
-            "scenario", "conns", "target", "calls/s", "x", "p50 us", "x", "p99 us", "x", "CPU", "x", "upstream", "generator", "RSS MiB"
+            "scenario",
+            "conns",
+            "target",
+            "calls/s",
+            "x",
+            "p50 us",
+            "x",
+            "p99 us",
+            "x",
+            "CPU",
+            "x",
+            "upstream",
+            "generator",
+            "RSS MiB"
         )?;
         for row in &self.rows {
             write!(f, "{:<13}{:>5} {:<10}", row.scenario, row.connections, row.target)?;
             let ratios = row.ratios;
-            let ratio = |pick: fn(Ratios) -> f64| ratios.map_or_else(|| "-".into(), |all| format!("{:.2}", pick(all)));
+            let ratio = |pick: fn(Ratios) -> f64| {
+                ratios.map_or_else(|| "-".into(), |all| format!("{:.2}", pick(all)))
+            };
             write!(f, "{:>8.0} {:>6}", row.per_second, ratio(|all| all.per_second))?;
             write!(f, "{:>9.0} {:>6}", row.p50_us, ratio(|all| all.p50))?;
             write!(f, "{:>9.0} {:>6}", row.p99_us, ratio(|all| all.p99))?;

@@ -73,7 +73,11 @@ impl Drop for ConfigFile {
 }
 
 /// The portal with namespacing and no policy.
-fn portal_command(program: &Path, listen: SocketAddr, upstream: SocketAddr) -> io::Result<(Launch, ConfigFile)> {
+fn portal_command(
+    program: &Path,
+    listen: SocketAddr,
+    upstream: SocketAddr,
+) -> io::Result<(Launch, ConfigFile)> {
     let config = ConfigFile::write(
         "portal",
         &format!(

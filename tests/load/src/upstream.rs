@@ -2,7 +2,7 @@
 //!
 //! It speaks MCP 2026-07-28 and just enough of 2025-11-25 (`initialize`, one shared session) for peers that know no
 //! newer one, over HTTP/1.1 and HTTP/2 with prior knowledge. Its one tool, `echo`, answers as its arguments say
-//! (see [`Arguments`]). It trusts its caller: headers are not checked and no argument reaches anything but memory.
+//! (see [`Arguments`]). It checks what costs nothing to check and leaves the rest of the specification to the portal's own tests.
 
 mod answer;
 mod body;
@@ -92,7 +92,9 @@ pub(crate) async fn serve(listener: TcpListener) -> std::io::Result<()> {
                 async move { Ok::<_, Infallible>(respond(request, &state).await) }
             });
             // A connection that breaks is the peer's doing; the generator counts what it missed.
-            let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+            let _ = auto::Builder::new(TokioExecutor::new())
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
         });
     }
 }
@@ -104,7 +106,11 @@ async fn respond(request: Request<Incoming>, state: &State) -> Response<Script> 
             if request.method() == Method::DELETE { StatusCode::OK } else { StatusCode::METHOD_NOT_ALLOWED };
         return answer::empty(status);
     }
-    let Ok(body) = Limited::new(request.into_body(), MAX_REQUEST).collect().await else {
+    if request.uri().path() != "/mcp" {
+        return answer::empty(StatusCode::NOT_FOUND);
+    }
+    let (head, body) = request.into_parts();
+    let Ok(body) = Limited::new(body, MAX_REQUEST).collect().await else {
         return answer::empty(StatusCode::PAYLOAD_TOO_LARGE);
     };
     let body = body.to_bytes();
@@ -112,5 +118,8 @@ async fn respond(request: Request<Incoming>, state: &State) -> Response<Script> 
         return answer::refusal(StatusCode::BAD_REQUEST, "null", -32700, "not a JSON-RPC message");
     };
     let Some(id) = asked.id else { return answer::empty(StatusCode::ACCEPTED) };
+    if head.headers.get("mcp-method").is_some_and(|named| named != asked.method) {
+        return answer::refusal(StatusCode::BAD_REQUEST, id.get(), -32020, "header and body differ");
+    }
     answer::answer(id.get(), asked.method, &asked.params, state).await
 }

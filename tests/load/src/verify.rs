@@ -50,17 +50,16 @@ impl Verifier {
         if self.found {
             return;
         }
+        // An id cut in two is found where the end of the last piece meets the start of this one.
         let overlap = self.needle.len().saturating_sub(1);
-        if !self.kept.is_empty() {
-            self.kept.extend_from_slice(piece.get(..overlap).unwrap_or(piece));
-            self.found = memmem::find(&self.kept, &self.needle).is_some();
-        }
-        self.found |= memmem::find(piece, &self.needle).is_some();
-        if piece.len() >= overlap {
+        self.kept.extend_from_slice(piece.get(..overlap).unwrap_or(piece));
+        self.found = [&self.kept, piece].iter().any(|text| memmem::find(text, &self.needle).is_some());
+        if piece.len() > overlap {
             self.kept.clear();
+            self.kept.extend_from_slice(piece.get(piece.len() - overlap..).unwrap_or_default());
+        } else {
+            self.kept.drain(..self.kept.len().saturating_sub(overlap));
         }
-        let tail = piece.len().saturating_sub(overlap);
-        self.kept.extend_from_slice(piece.get(tail..).unwrap_or_default());
     }
 
     /// Ends the reply to `id`.

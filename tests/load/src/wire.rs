@@ -130,7 +130,8 @@ fn parse_head(head: &[u8]) -> Option<Head> {
         *start = end + 2;
         line
     });
-    let status = std::str::from_utf8(lines.next()?.strip_prefix(b"HTTP/1.1 ")?.get(..3)?).ok()?.parse().ok()?;
+    let status =
+        std::str::from_utf8(lines.next()?.strip_prefix(b"HTTP/1.1 ")?.get(..3)?).ok()?.parse().ok()?;
     let mut length = None;
     let mut chunked = false;
     let mut session = None;

@@ -51,8 +51,7 @@ fn each_requirement_can_be_missed() {
         (Scenario::Json1k, sample(100.0, 10.0, 30.0), 60.0, "CPU to mcp-proxy"),
     ] {
         let peer = sample(1.0, 1.0, peer_us);
-        let targets =
-            [("proxy", vec![proxy.clone()]), ("portal", vec![portal]), ("mcp-proxy", vec![peer])];
+        let targets = [("proxy", vec![proxy.clone()]), ("portal", vec![portal]), ("mcp-proxy", vec![peer])];
         let report = Report::new(&comparison(scenario, 256, &targets));
         let all: Vec<_> = report.requirements.iter().filter(|found| !found.met).collect();
         assert!(all.len() == 1 && all[0].what.contains(missed), "{missed}: {all:?}");
@@ -65,8 +64,8 @@ fn nothing_judged_is_not_a_pass() {
     let proxy = ("proxy", vec![sample(100.0, 10.0, 20.0)]);
     let portal = ("portal", vec![sample(1.0, 10.0, 20.0)]);
     for comparison in [
-        comparison(Scenario::Json1k, 32, &[proxy.clone()]),
-        comparison(Scenario::Json1k, 32, &[portal.clone()]),
+        comparison(Scenario::Json1k, 32, std::slice::from_ref(&proxy)),
+        comparison(Scenario::Json1k, 32, std::slice::from_ref(&portal)),
         comparison(Scenario::Json1k, 1, &[proxy.clone(), portal.clone()]),
         comparison(Scenario::Sse1m, 32, &[proxy.clone(), portal]),
     ] {

@@ -90,10 +90,8 @@ fn sse(script: Script) -> Response<Script> {
 /// 2025-11-25. The session id is the same for everyone: nothing is kept under it, but some clients send one call
 /// after the other until they have one.
 fn initialize(id: &str, params: &Params<'_>) -> Response<Script> {
-    let version = match params.protocol_version {
-        Some(version @ ("2025-03-26" | "2025-06-18" | "2025-11-25")) => version,
-        _ => "2025-11-25",
-    };
+    let known = |version: &&str| ["2025-03-26", "2025-06-18", "2025-11-25"].contains(version);
+    let version = params.protocol_version.filter(known).unwrap_or("2025-11-25");
     let mut response = result(
         id,
         &format!(r#""protocolVersion":"{version}","capabilities":{{"tools":{{}}}},"serverInfo":{INFO}"#),

@@ -4,7 +4,8 @@ use super::*;
 
 #[test]
 fn a_head_is_read_whatever_the_case_of_its_names() {
-    let head = parse_head(b"HTTP/1.1 200 OK\r\nDate: now\r\nCONTENT-length:  12 \r\nMcp-Session-Id: a\r\n").unwrap();
+    let head =
+        parse_head(b"HTTP/1.1 200 OK\r\nDate: now\r\nCONTENT-length:  12 \r\nMcp-Session-Id: a\r\n").unwrap();
     assert_eq!(head, Head { status: 200, session: Some("a".into()), framing: Framing::Length(12) });
     let head = parse_head(b"HTTP/1.1 404 Not Found\r\ntransfer-encoding: chunked\r\n").unwrap();
     assert_eq!((head.status, head.framing), (404, Framing::Chunked(Chunked::default())));
