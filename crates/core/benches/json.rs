@@ -3,6 +3,8 @@
 //! `serde_json` reading into `IgnoredAny` stands next to each reading, as the measure everybody knows; it checks
 //! neither duplicate names nor depth in the same way.
 
+#![expect(clippy::unwrap_used, reason = "a bench that cannot run should stop")]
+
 use std::fmt::Write as _;
 use std::hint::black_box;
 

@@ -114,7 +114,6 @@ struct Items<'a> {
 }
 
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a box would cost an allocation for each object looked at")]
 enum Progress<'a> {
     Unopened(Range<usize>),
     Open(Reader<'a>),

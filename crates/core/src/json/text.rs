@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::escape;
+use super::{escape, scan};
 
 /// A string literal: what stands between its quotes, decoded only when asked.
 ///
@@ -135,6 +135,7 @@ struct Pieces<'a> {
 impl<'a> Iterator for Pieces<'a> {
     type Item = Piece<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Piece<'a>> {
         if self.rest.is_empty() {
             return None;
@@ -146,7 +147,8 @@ impl<'a> Iterator for Pieces<'a> {
             self.rest = self.rest.get(length..)?;
             return Some(Piece::Escape(character, length));
         }
-        let end = memchr::memchr(b'\\', bytes).unwrap_or(bytes.len());
+        // Of the bytes that end a plain run, only the backslash can stand inside a literal.
+        let end = scan::plain(bytes, 0);
         let (plain, rest) = self.rest.split_at_checked(end)?;
         self.rest = rest;
         Some(Piece::Plain(plain))
