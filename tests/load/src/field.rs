@@ -7,8 +7,9 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 
+use crate::gateway::{Gateway, Kind};
 use crate::process::Process;
-use crate::target::{Gateway, Kind, Target};
+use crate::target::Target;
 
 /// Which targets take part, and how they are started.
 #[derive(Args, Clone, Debug)]

@@ -3,6 +3,7 @@
 mod caller;
 mod compare;
 mod field;
+mod gateway;
 mod generator;
 mod histogram;
 mod idle;
