@@ -37,7 +37,7 @@ use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, Uri};
 
 use self::authority::{Authority, Flaw};
-use self::error::{Fault, Fault::*};
+use self::error::Fault;
 pub use self::error::{Forbidden, InvalidRule};
 use self::origin::{Origin, Site, default_port};
 use crate::header::only;
@@ -169,18 +169,18 @@ impl HostGuard {
             (Some(target), Some(host)) => {
                 let port = |authority: &Authority| authority.port.or(scheme_port);
                 if target.host != host.host || port(&target) != port(&host) {
-                    return Err(Disagrees);
+                    return Err(Fault::Disagrees);
                 }
                 target
             }
             (Some(one), None) | (None, Some(one)) => one,
-            (None, None) => return Err(Missing),
+            (None, None) => return Err(Fault::Missing),
         };
         let rules = &self.rules;
         let allowed = rules.any_host
             || (rules.loopback && addressed.host.is_loopback())
             || rules.hosts.iter().any(|rule| matches(rule, &addressed, scheme_port));
-        if allowed { Ok(()) } else { Err(NotAllowed) }
+        if allowed { Ok(()) } else { Err(Fault::NotAllowed) }
     }
 
     fn check_origin(&self, headers: &HeaderMap) -> Result<(), Fault> {
@@ -189,11 +189,11 @@ impl HostGuard {
             return Ok(());
         }
         let Some(origin) = text(headers, &ORIGIN)? else { return Ok(()) };
-        let allowed = match Origin::parse(origin).map_err(|_| Malformed)? {
+        let allowed = match Origin::parse(origin).map_err(|_| Fault::Malformed)? {
             Origin::Null => rules.null_origin,
             Origin::Site(site) => (rules.loopback && site.is_loopback()) || rules.origins.contains(&site),
         };
-        if allowed { Ok(()) } else { Err(NotAllowed) }
+        if allowed { Ok(()) } else { Err(Fault::NotAllowed) }
     }
 
     fn with(mut self, change: impl FnOnce(&mut Rules)) -> Self {
@@ -219,12 +219,12 @@ fn matches(rule: &Authority, addressed: &Authority, scheme_port: Option<u16>) ->
 }
 
 fn parse_authority(text: &str) -> Result<Authority, Fault> {
-    Authority::parse(text).map_err(|_| Malformed)
+    Authority::parse(text).map_err(|_| Fault::Malformed)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Fault> {
-    let Some(value) = only(headers, name).map_err(|_| Repeated)? else { return Ok(None) };
-    value.to_str().map(Some).map_err(|_| Malformed)
+    let Some(value) = only(headers, name).map_err(|_| Fault::Repeated)? else { return Ok(None) };
+    value.to_str().map(Some).map_err(|_| Fault::Malformed)
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@
 //! once into a buffer of its own. Each byte is scanned once, however the stream was cut into chunks, and at most
 //! [`Decoder::max_event`] bytes of an unfinished event are held.
 
+mod block;
 mod decode;
 mod encode;
 mod error;

@@ -69,11 +69,12 @@ impl HeaderParams {
     ///
     /// # Errors
     ///
-    /// If an annotation breaks a rule of the spec (Streamable HTTP, "Schema Extension"): its name is empty or not a
-    /// token, or is used twice (in any case of letters); its property is not of type `string`, `integer` or
-    /// `boolean`; or it stands anywhere but on a property that is reached from the root through `properties` alone
-    /// (in `items`, `oneOf`, `$defs`, on the root itself, ...). Clients must then leave the tool out of their list.
-    /// Also if the schema is not an object, is not strict JSON, or has more than [`MAX_HEADER_PARAMS`] annotations.
+    /// If an annotation breaks a rule of the spec (Streamable HTTP, "Schema Extension"): its name is empty, not a
+    /// token or longer than 256 bytes, or is used twice (in any case of letters); its property is not of type
+    /// `string`, `integer` or `boolean`; or it stands anywhere but on a property that is reached from the root
+    /// through `properties` alone (in `items`, `oneOf`, `$defs`, on the root itself, ...). Clients must then leave
+    /// the tool out of their list. Also if the schema is not an object, is not strict JSON, or has more than
+    /// [`MAX_HEADER_PARAMS`] annotations.
     pub fn from_input_schema(schema: &[u8]) -> Result<Self, InvalidHeaderParams> {
         schema::read(schema)
     }

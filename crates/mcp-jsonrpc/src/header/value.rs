@@ -11,7 +11,7 @@ const SUFFIX: &str = "?=";
 
 /// Writes `text` as the value of `Mcp-Name` or `Mcp-Param-*`.
 ///
-/// Visible ASCII with single or more spaces inside goes as it is. Everything else is wrapped in the spec's Base64
+/// Visible ASCII, spaces inside included, goes as it is. Everything else is wrapped in the spec's Base64
 /// sentinel: text with other characters (tabs too, which some proxies turn into spaces), with a space at either end
 /// (which every parser strips), and text that looks like the sentinel itself.
 ///
@@ -38,10 +38,10 @@ pub fn encode_value(text: &str) -> HeaderValue {
 }
 
 fn is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
-        && !text.starts_with(' ')
-        && !text.ends_with(' ')
-        && !(text.starts_with(PREFIX) && text.ends_with(SUFFIX))
+    let visible = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let padded = text.starts_with(' ') || text.ends_with(' ');
+    let sentinel = text.starts_with(PREFIX) && text.ends_with(SUFFIX);
+    visible && !padded && !sentinel
 }
 
 /// Reads the value of `Mcp-Name` or `Mcp-Param-*`.

@@ -1,9 +1,11 @@
 use std::collections::VecDeque;
 use std::mem;
+use std::ops::Range;
 use std::time::Duration;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 
+use super::block::Block;
 use super::error::SseError;
 use super::line::{self, Line};
 
@@ -148,11 +150,15 @@ impl Decoder {
             if self.chunk.is_empty() {
                 match self.waiting.pop_front() {
                     Some(chunk) => self.chunk = chunk,
-                    None => return Ok(None),
+                    None => {
+                        // Even an empty slice keeps its chunk alive, and the next one may be long in coming.
+                        self.chunk = Bytes::new();
+                        return Ok(None);
+                    }
                 }
             }
             if mem::take(&mut self.after_cr) && self.chunk.first() == Some(&b'\n') {
-                self.advance(1);
+                self.chunk.advance(1);
                 continue;
             }
             match self.step() {
@@ -194,46 +200,51 @@ impl Decoder {
     }
 
     /// Reads one line, or what the chunk has of it.
+    #[inline]
     fn step(&mut self) -> Result<Option<Event>, SseError> {
-        let Some(end) = memchr::memchr2(b'\r', b'\n', &self.chunk) else {
-            return self.keep_partial().map(|()| None);
+        let end = match self.chunk.first() {
+            Some(b'\r' | b'\n') => Some(0),
+            _ => memchr::memchr2(b'\r', b'\n', &self.chunk),
         };
+        let Some(end) = end else { return self.keep_partial().map(|()| None) };
         self.after_cr = self.chunk.get(end) == Some(&b'\r');
-        let line = self.take_line(end)?;
         if mem::take(&mut self.in_comment) {
+            self.chunk.advance(end + 1);
             return Ok(None);
         }
+        // Either the line is whole in the chunk, and its value a slice of that, or it is put together first.
+        let assembled;
+        let (source, end_of_line) = if self.partial.is_empty() {
+            (&self.chunk, end)
+        } else {
+            self.check_limit(end)?;
+            self.partial.put_slice(self.chunk.get(..end).unwrap_or_default());
+            assembled = mem::take(&mut self.partial).freeze();
+            (&assembled, assembled.len())
+        };
+        let mut line = source.get(..end_of_line).unwrap_or_default();
+        if mem::take(&mut self.at_start) {
+            line = line.strip_prefix(BOM).unwrap_or(line);
+        }
         if line.is_empty() {
+            self.chunk.advance(end + 1);
             return Ok(self.dispatch());
         }
-        match line::parse(&line) {
-            Line::Data(value) => self.block.add_data(value),
-            Line::Event(value) => self.block.event = Some(value),
-            Line::Id(value) => self.block.id = Some(value),
+        let before = end_of_line - line.len();
+        let within = |range: Range<usize>| before + range.start..before + range.end;
+        match line::parse(line) {
+            Line::Data(range) => self.block.add_data(source, within(range)),
+            Line::Event(range) => self.block.event = Some(source.slice(within(range))),
+            Line::Id(range) => self.block.id = Some(source.slice(within(range))),
             Line::Retry(milliseconds) => {
                 self.retry = Some(Duration::from_millis(milliseconds));
                 self.block.retry = self.retry;
             }
             Line::Ignored => {}
         }
+        self.chunk.advance(end + 1);
         self.check_limit(0)?;
         Ok(None)
-    }
-
-    /// The line that ends at `end` of the chunk, without its end; the chunk is moved past it.
-    fn take_line(&mut self, end: usize) -> Result<Bytes, SseError> {
-        let mut line = if self.partial.is_empty() || self.in_comment {
-            self.chunk.slice(..end)
-        } else {
-            self.check_limit(end)?;
-            self.partial.put_slice(self.chunk.get(..end).unwrap_or_default());
-            mem::take(&mut self.partial).freeze()
-        };
-        self.advance(end + 1);
-        if mem::take(&mut self.at_start) && line.starts_with(BOM) {
-            line = line.slice(BOM.len()..);
-        }
-        Ok(line)
     }
 
     /// The rest of the chunk is the start of a line, or more of one: keep it.
@@ -248,26 +259,18 @@ impl Decoder {
     }
 
     /// A blank line came: the block is over, and is an event if it has data.
+    #[inline]
     fn dispatch(&mut self) -> Option<Event> {
-        let block = mem::take(&mut self.block);
-        if block.id.is_some() {
-            self.last_event_id.clone_from(&block.id);
+        if let Some(id) = &self.block.id {
+            // A copy: it lives as long as the stream, and a slice would keep its chunk alive that long.
+            self.last_event_id = Some(Bytes::copy_from_slice(id));
         }
-        Some(Event {
-            data: block.data.into_bytes()?,
-            event: block.event.filter(|name| !name.is_empty()),
-            id: block.id,
-            retry: block.retry,
-        })
+        self.block.end()
     }
 
     fn check_limit(&self, more: usize) -> Result<(), SseError> {
         let held = self.block.len() + self.partial.len() + more;
         if held > self.max_event { Err(SseError::event(self.max_event)) } else { Ok(()) }
-    }
-
-    fn advance(&mut self, count: usize) {
-        bytes::Buf::advance(&mut self.chunk, count);
     }
 
     fn fail(&mut self, error: SseError) {
@@ -287,72 +290,6 @@ impl Default for Decoder {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// What the lines since the last blank line have said.
-#[derive(Debug, Default)]
-struct Block {
-    data: Data,
-    event: Option<Bytes>,
-    id: Option<Bytes>,
-    retry: Option<Duration>,
-}
-
-#[derive(Debug, Default)]
-enum Data {
-    #[default]
-    None,
-    /// A single line so far: a slice of the chunk it came in.
-    One(Bytes),
-    /// Several lines, joined.
-    Many(BytesMut),
-}
-
-impl Block {
-    fn add_data(&mut self, value: Bytes) {
-        self.data = match mem::take(&mut self.data) {
-            Data::None => Data::One(value),
-            Data::One(first) => {
-                // A line that was assembled already is not copied again: nobody else holds its buffer.
-                let mut joined = first.try_into_mut().unwrap_or_else(|first| BytesMut::from(&first[..]));
-                join(&mut joined, &value);
-                Data::Many(joined)
-            }
-            Data::Many(mut joined) => {
-                join(&mut joined, &value);
-                Data::Many(joined)
-            }
-        };
-    }
-
-    fn is_open(&self) -> bool {
-        !matches!(self.data, Data::None) || self.event.is_some() || self.id.is_some()
-    }
-
-    fn len(&self) -> usize {
-        let data = match &self.data {
-            Data::None => 0,
-            Data::One(line) => line.len(),
-            Data::Many(joined) => joined.len(),
-        };
-        data + self.event.as_ref().map_or(0, Bytes::len) + self.id.as_ref().map_or(0, Bytes::len)
-    }
-}
-
-impl Data {
-    fn into_bytes(self) -> Option<Bytes> {
-        match self {
-            Self::None => None,
-            Self::One(line) => Some(line),
-            Self::Many(joined) => Some(joined.freeze()),
-        }
-    }
-}
-
-fn join(joined: &mut BytesMut, line: &[u8]) {
-    joined.reserve(line.len() + 1);
-    joined.put_u8(b'\n');
-    joined.put_slice(line);
 }
 
 #[cfg(test)]

@@ -59,7 +59,6 @@ pub fn write_event(into: &mut BytesMut, data: &[u8]) {
 /// assert_eq!(chunks[1].as_ptr(), payload.as_ptr(), "not copied");
 /// assert_eq!(chunks[2], "\n\n");
 /// ```
-#[must_use]
 pub fn event_chunks(payload: Bytes) -> EventChunks {
     let chunks = if memchr::memchr2(b'\r', b'\n', &payload).is_some() {
         let mut whole = BytesMut::new();
