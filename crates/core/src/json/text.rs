@@ -31,7 +31,7 @@ pub struct Text<'a> {
     /// Where `raw` starts in the document; the lowest bit says whether it holds escapes.
     ///
     /// Packed so that a text is three whole words: with a `bool` in it, tokens get a layout whose copies stall, and
-    /// the walker takes three times as long.
+    /// the walker takes twice as long.
     place: u64,
 }
 
