@@ -21,6 +21,12 @@ impl Caller {
         Ok(Self { connection, request: target.call(&era, shape), verifier: Verifier::new(shape) })
     }
 
+    /// A second client on a connection of its own, which trusts what this one has checked in full.
+    pub(crate) async fn another(&self, target: &Target, shape: Shape) -> io::Result<Self> {
+        let another = Self::open(target, shape).await?;
+        Ok(Self { verifier: self.verifier.clone(), ..another })
+    }
+
     /// Makes the call `id` and reads its whole reply.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Whether a reply is the one that was asked for.
 //!
-//! The first reply on each connection is parsed and checked in full. Those after it must carry their own id and come
-//! to the same length, which costs next to nothing to see: all ids have ten digits.
+//! The first reply is parsed and checked in full. Those after it must carry their own id and come to the same length,
+//! which costs next to nothing to see: all ids have ten digits.
 
 use memchr::memmem;
 use serde_json::Value;
@@ -11,8 +11,10 @@ use crate::request::Shape;
 /// How much the length of a reply may differ from the first: peers number their events.
 const SLACK: u64 = 64;
 
-/// Checks the replies of one connection, one after the other.
-#[derive(Debug)]
+/// Checks replies to calls of one shape, one after the other.
+///
+/// A clone takes over what the first reply looked like.
+#[derive(Clone, Debug)]
 pub(crate) struct Verifier {
     shape: Shape,
     /// Length of the first reply, once it was checked.
