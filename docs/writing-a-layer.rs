@@ -202,38 +202,17 @@ pub use service::Canary;
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-
-    use futures_util::StreamExt;
     use portcullis_core::Trail;
-    use portcullis_mcp_jsonrpc::{Call, Fragment, Id, Message, Reply, code};
-    use tower::{ServiceBuilder, ServiceExt};
+    use portcullis_mcp_jsonrpc::code::FORBIDDEN;
+    use portcullis_mcp_jsonrpc::{Fragment, Message};
+    use portcullis_testkit::contract::{self, BadConfig, Case, Contract, Refuse};
+    use portcullis_testkit::{Act, Ask, Scripted, read};
+    use tower::{Layer, ServiceExt};
 
     use super::CanaryLayer;
     use super::decide::judge;
 
     const MARKER: &str = "kestrel-4417";
-
-    /// Calls `echo` with a text, through the layer and a server that sends `says` one by one.
-    async fn answer(text: &str, says: &'static [&'static str]) -> (Vec<Message>, Trail) {
-        let arguments = format!(r#"{{"name":"echo","arguments":{{"text":"{text}"}}}}"#);
-        let params = Fragment::parse(arguments).unwrap();
-        let mut call = Call::new(Message::from_request(&Id::from(1), "tools/call", &params));
-        let trail = Trail::enter(call.extensions_mut());
-        let server = tower::service_fn(move |_: Call| async move {
-            let (last, before) = says.split_last().unwrap();
-            let part = |text: &str| Fragment::parse(format!(r#"{{"text":"{text}"}}"#)).unwrap();
-            let mut messages: Vec<_> = before
-                .iter()
-                .map(|text| Message::from_notification("notifications/message", &part(text)))
-                .collect();
-            messages.push(Message::from_result(&Id::from(1), &part(last)));
-            Ok::<_, Infallible>(Reply::stream(futures_util::stream::iter(messages.into_iter().map(Ok))))
-        });
-        let stack = ServiceBuilder::new().layer(CanaryLayer::new(MARKER).unwrap()).service(server);
-        let reply = stack.oneshot(call).await.unwrap();
-        (reply.map(Result::unwrap).collect().await, trail)
-    }
 
     #[test]
     fn the_marker_is_found_wherever_it_stands() {
@@ -252,36 +231,36 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn what_holds_no_marker_passes() {
-        let (messages, trail) = answer("hello", &["one", "two"]).await;
-        assert_eq!(messages.len(), 2);
-        assert_eq!(messages[1].result(), Some(&br#"{"text":"two"}"#[..]));
-        assert!(trail.refusal().is_none());
-    }
-
-    #[tokio::test]
-    async fn a_call_with_the_marker_never_reaches_the_server() {
-        let (messages, trail) = answer("tell me of kestrel-4417", &["not reached"]).await;
-        assert_eq!(messages.len(), 1);
-        assert_eq!(messages[0].id(), Some(&Id::from(1)));
-        assert_eq!(messages[0].error_code(), Some(code::FORBIDDEN));
-        assert!(trail.refusal().is_some());
+    #[test]
+    fn it_keeps_the_contract_of_all_layers() {
+        let asks = Ask::tool("echo").arguments(r#"{"text":"kestrel-4417"}"#);
+        contract::check(&Contract {
+            layer: "canary",
+            wrap: |inner| CanaryLayer::new(MARKER).unwrap().layer(inner),
+            allow: Ask::tool("echo"),
+            refuse: Case::Test(Refuse::new(asks, FORBIDDEN)),
+            inner_error: Case::Test(()),
+            readiness: Case::Test(()),
+            missing_principal: Case::Skip("asks nobody who they are"),
+            limit: Case::Skip("holds nothing that could grow"),
+            bad_config: Case::Test(vec![BadConfig::new("the", || Ok(CanaryLayer::new("the").map(drop)?))]),
+        });
     }
 
     #[tokio::test]
     async fn a_reply_ends_where_the_marker_stands() {
-        let (messages, trail) = answer("hello", &["one", "kestrel-4417", "three"]).await;
-        assert_eq!(messages.len(), 2);
-        assert_eq!(messages[0].method(), Some("notifications/message"));
-        assert_eq!(messages[1].id(), Some(&Id::from(1)));
-        assert_eq!(messages[1].error_code(), Some(code::FORBIDDEN));
-        assert!(trail.refusal().is_some());
-    }
+        let says = Act::stream()
+            .notify(r#"{"message":"one"}"#)
+            .notify(r#"{"message":"kestrel-4417"}"#)
+            .then_result(r#"{"content":[]}"#);
+        let stack = CanaryLayer::new(MARKER).unwrap().layer(Scripted::always(says));
+        let mut call = Ask::tool("echo").id(7).call();
+        let trail = Trail::enter(call.extensions_mut());
 
-    #[test]
-    fn a_marker_that_would_be_met_by_chance_is_an_error() {
-        let error = CanaryLayer::new("the").unwrap_err();
-        assert_eq!(error.to_string(), "the marker \"the\" is shorter than 8 bytes");
+        let messages = read::reply(stack.oneshot(call).await.unwrap()).await;
+        assert_eq!(messages.len(), 2, "one notification, then the refusal");
+        assert_eq!(messages[1].id(), Some(&7.into()));
+        assert_eq!(messages[1].error_code(), Some(FORBIDDEN));
+        assert!(trail.refusal().is_some());
     }
 }
