@@ -201,8 +201,9 @@ impl Message {
         let end = old.start() + text.len() - before.len() - after.len();
 
         self.envelope = self.envelope.moved(old.end(), end);
-        *self.routing_name_mut() = written;
         self.text = text.into();
+        // Last: which name it is depends on the method, which is read from the new text at its new place.
+        *self.routing_name_mut() = written;
     }
 
     fn names_a_resource(&self) -> bool {
