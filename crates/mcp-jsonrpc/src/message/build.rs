@@ -27,13 +27,13 @@ pub struct Fragment {
 }
 
 impl Fragment {
-    /// Checks the text by the rules of [`Message`].
+    /// Checks the text by the rules of [`Message`]. Whitespace around it is left out.
     ///
     /// # Errors
     ///
     /// Text that is not one JSON object, or one that two parsers could read differently.
     pub fn parse(text: impl Into<Bytes>) -> Result<Self, MessageError> {
-        let text = text.into();
+        let text = trim(text.into());
         let members = read_fragment(&text)?;
         Ok(Self { text, members })
     }
@@ -49,6 +49,14 @@ impl Fragment {
     pub fn text(&self) -> &Bytes {
         &self.text
     }
+}
+
+/// Without the whitespace around it: a part of a message reaches from brace to brace.
+fn trim(text: Bytes) -> Bytes {
+    let is_text = |byte: &u8| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+    let start = text.iter().position(is_text).unwrap_or(text.len());
+    let end = text.iter().rposition(is_text).map_or(start, |last| last + 1);
+    text.slice(start..end)
 }
 
 impl std::fmt::Debug for Fragment {
@@ -119,7 +127,7 @@ impl Message {
         text.extend_from_slice(&payload.text);
         let span = Span::new(head.len()..text.len());
         text.extend_from_slice(tail.as_bytes());
-        let members = payload.members.moved(0, head.len());
+        let members = payload.members.moved(0, head.len()).of(kind);
         Self { text: text.into(), envelope: Envelope { kind, id, method, payload: Some(span), members } }
     }
 }

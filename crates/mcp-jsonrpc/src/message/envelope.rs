@@ -138,6 +138,16 @@ impl Members {
         Ok(())
     }
 
+    /// What counts in a message of this kind. A tool decides what stands in its result, so a `name` or a `code` in
+    /// there means nothing to the gateway.
+    pub(super) fn of(self, kind: Kind) -> Self {
+        match kind {
+            Kind::Request | Kind::Notification => Self { code: None, ..self },
+            Kind::Result => Self { meta: self.meta, ..Self::default() },
+            Kind::Error => Self { code: self.code, ..Self::default() },
+        }
+    }
+
     pub(super) fn moved(&self, from: usize, to: usize) -> Self {
         let moved = |span: Option<Span>| span.map(|span| span.moved(from, to));
         Self {
@@ -315,7 +325,7 @@ impl Draft {
         };
         let (payload, members) =
             payload.map_or_else(Default::default, |(span, members)| (Some(span), members));
-        Ok(Envelope { kind, id, method, payload, members })
+        Ok(Envelope { kind, id, method, payload, members: members.of(kind) })
     }
 }
 
