@@ -1,1 +1,108 @@
-//! One MCP server as a tower service.
+//! One MCP server behind HTTP, as a `tower` service that takes a [`Call`] and gives a [`Reply`].
+//!
+//! What answers the call is let through: JSON or an event stream of 2026-07-28, in time and within its size. Everything
+//! else is a [`Failure`]: no connection, silence, an answer to another call, too many bytes, no MCP at all, a redirect,
+//! and the server's `401` or `403`, which concern the gateway and not the client.
+//!
+//! ```
+//! use portcullis_core::Secret;
+//! use portcullis_mcp_jsonrpc::{Call, FailureKind, Fragment, Id, Message};
+//! use portcullis_mcp_upstream::{HealthState, HttpUpstream};
+//! use tower::ServiceExt;
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//! # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! # let address = listener.local_addr()?;
+//! # tokio::spawn(async move {
+//! #     // A server that knows the answer to one call, and closes.
+//! #     let (mut socket, _) = listener.accept().await.unwrap();
+//! #     let _ = socket.read(&mut [0; 4096]).await;
+//! #     let body = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[]}}"#;
+//! #     let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+//! #     socket.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+//! # });
+//! let upstream = HttpUpstream::builder(&format!("http://{address}/mcp"))?
+//!     .bearer(Secret::new("s3cr3t"))?
+//!     .build()?;
+//!
+//! let call = |id| Call::new(Message::from_request(&Id::from(id), "tools/list", &Fragment::empty()));
+//! let reply = upstream.clone().oneshot(call(1)).await?;
+//! assert_eq!(reply.as_single().and_then(Message::result), Some(&br#"{"tools":[]}"#[..]));
+//! assert_eq!(upstream.health().state(), HealthState::Up);
+//!
+//! // The server is gone, and after two retries nobody pretends otherwise.
+//! let failure = upstream.clone().oneshot(call(2)).await.unwrap_err();
+//! assert_eq!(failure.kind(), FailureKind::Unreachable);
+//! assert_eq!(upstream.health().state(), HealthState::Degraded);
+//! # Ok(()) }
+//! ```
+//!
+//! # What goes out, and what never does
+//!
+//! The message's bytes, the protocol's headers made from them, and the headers that were [injected](HttpUpstreamBuilder::header).
+//! Of what the client sent, only `Mcp-Param-*` goes on: no `Authorization`, no cookie, no extension. Redirects are
+//! not followed, so the injected secrets go to the one server they are for.
+//!
+//! # When something breaks
+//!
+//! | what | the call | the [`Circuit`] |
+//! |---|---|---|
+//! | no connection, or the circuit is open | [`Unreachable`](portcullis_mcp_jsonrpc::FailureKind::Unreachable), after [`Retries`] | counts |
+//! | the connection breaks | [`Close`](portcullis_mcp_jsonrpc::FailureKind::Close); reads are tried again | counts |
+//! | time runs out | [`Timeout`](portcullis_mcp_jsonrpc::FailureKind::Timeout) | counts |
+//! | no HTTP, or a head that is too large | [`Garbage`](portcullis_mcp_jsonrpc::FailureKind::Garbage), [`Oversize`](portcullis_mcp_jsonrpc::FailureKind::Oversize) | counts |
+//! | `502`, `503`, `504`, other `5xx` without JSON | by the codec's table | counts |
+//! | `429` | [`Overload`](portcullis_mcp_jsonrpc::FailureKind::Overload) | does not count |
+//! | `401`, `403` | [`Reject`](portcullis_mcp_jsonrpc::FailureKind::Reject) | does not count |
+//! | `3xx`, other statuses, no MCP, another id | [`Garbage`](portcullis_mcp_jsonrpc::FailureKind::Garbage) | does not count |
+//! | an answer or event over its limit | [`Oversize`](portcullis_mcp_jsonrpc::FailureKind::Oversize) | does not count |
+//! | an error of JSON-RPC | is an answer | does not count |
+//!
+//! # What it trusts and cannot see
+//!
+//! It trusts the URL: whoever configures it decides where calls and secrets go. It trusts the certificates of the
+//! operating system and those that were [added](HttpUpstreamBuilder::extra_root_certificates), and the name server. It
+//! does not know which calls a principal may make, and believes that the methods of MCP which only read do only read.
+//!
+//! # Its place in a stack
+//!
+//! It is a leaf: everything else is outside. Limit there how many calls run at once; the service itself is always ready.
+//!
+//! # What it costs
+//!
+//! A JSON answer is held whole, up to [its limit](HttpUpstreamBuilder::max_answer); of a stream, one event. Per call: the
+//! codec's box, the HTTP client's box, and one timer that serves every limit. A clone counts references.
+//!
+//! # Features
+//!
+//! None.
+//!
+//! [`Call`]: portcullis_mcp_jsonrpc::Call
+//! [`Failure`]: portcullis_mcp_jsonrpc::Failure
+//! [`Reply`]: portcullis_mcp_jsonrpc::Reply
+
+mod body;
+mod builder;
+mod circuit;
+mod client;
+mod config;
+mod dial;
+mod error;
+mod exchange;
+mod failure;
+mod health;
+mod linger;
+mod reply;
+mod retry;
+mod service;
+mod timeout;
+mod tls;
+mod transport;
+
+pub use builder::{HttpUpstreamBuilder, HttpVersion};
+pub use circuit::Circuit;
+pub use error::BuildError;
+pub use health::{Health, HealthState};
+pub use retry::Retries;
+pub use service::{HttpUpstream, UpstreamFuture};

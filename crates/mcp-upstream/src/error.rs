@@ -1,0 +1,71 @@
+use portcullis_core::BoxError;
+
+/// Why an upstream cannot be built from what was configured.
+///
+/// The text names the setting and the value at fault. It never repeats a secret: no header value, and of a URL neither
+/// the user, the password nor the query.
+///
+/// ```
+/// use portcullis_core::Secret;
+/// use portcullis_mcp_upstream::HttpUpstream;
+///
+/// let error = HttpUpstream::builder("https://alice:s3cr3t@mcp.example.com/").unwrap_err();
+/// assert_eq!(error.to_string(), "url of mcp.example.com: holds a user or password; use a header instead");
+///
+/// let error = HttpUpstream::builder("https://mcp.example.com/")?.header("accept", Secret::new("*/*")).unwrap_err();
+/// assert_eq!(error.to_string(), "header accept: is set by the protocol");
+/// # Ok::<(), portcullis_mcp_upstream::BuildError>(())
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The URL is not one to send calls to.
+    Url {
+        /// The host, as far as one could be read.
+        host: String,
+        /// What is wrong.
+        flaw: &'static str,
+    },
+    /// A header cannot be injected.
+    Header {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        flaw: &'static str,
+    },
+    /// The certificates to trust cannot be used.
+    Certificates {
+        /// What is wrong.
+        flaw: &'static str,
+        /// What the reader of certificates said, if it said something.
+        source: Option<BoxError>,
+    },
+    /// A limit makes no sense.
+    Limit {
+        /// The name of the setting.
+        setting: &'static str,
+        /// What is wrong.
+        flaw: &'static str,
+    },
+}
+
+impl std::fmt::Display for BuildError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Url { host, flaw } => write!(f, "url of {host}: {flaw}"),
+            Self::Header { name, flaw } => write!(f, "header {name}: {flaw}"),
+            Self::Certificates { flaw, source: None } => write!(f, "certificates: {flaw}"),
+            Self::Certificates { flaw, source: Some(source) } => write!(f, "certificates: {flaw}: {source}"),
+            Self::Limit { setting, flaw } => write!(f, "{setting}: {flaw}"),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Certificates { source: Some(source), .. } => Some(&**source),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Which failure an error of the HTTP client is, and how its attempt was lost.
+
+use std::error::Error;
+use std::io;
+
+use hyper_util::client::legacy;
+use portcullis_mcp_jsonrpc::{Failure, FailureKind};
+
+use crate::retry::Loss;
+use crate::timeout::Stage;
+
+/// What the client said, with all the causes in one line: the causes are where the news is.
+#[derive(Debug)]
+struct Cause(String);
+
+impl std::fmt::Display for Cause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Cause {}
+
+/// An exchange that ended before its response began.
+pub(crate) fn of_request(error: &legacy::Error) -> (Loss, Failure) {
+    let stage = chain(error).find_map(|error| error.downcast_ref::<Stage>());
+    let (loss, kind) = match (error.is_connect(), stage) {
+        (_, Some(_)) => (Loss::Late, FailureKind::Timeout),
+        // The connector has already tried again as often as it may.
+        (true, None) => (Loss::Late, FailureKind::Unreachable),
+        (false, None) => (Loss::Broken, of_connection(error)),
+    };
+    (loss, failure(kind, error))
+}
+
+/// A response that broke off.
+pub(crate) fn of_body(error: &hyper::Error) -> Failure {
+    failure(of_connection(error), error)
+}
+
+/// A wait that ran out.
+pub(crate) fn of_stage(stage: Stage) -> Failure {
+    Failure::new(FailureKind::Timeout).with_source(stage)
+}
+
+/// A call that is not sent because the last ones failed.
+pub(crate) fn of_open_circuit() -> Failure {
+    Failure::new(FailureKind::Unreachable).with_source("not tried, because the last calls failed")
+}
+
+fn of_connection(error: &(dyn Error + 'static)) -> FailureKind {
+    let hyper = chain(error).find_map(|error| error.downcast_ref::<hyper::Error>());
+    let garbled = chain(error)
+        .filter_map(|error| error.downcast_ref::<io::Error>())
+        .any(|error| matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput));
+    match hyper {
+        Some(error) if error.is_parse_too_large() => FailureKind::Oversize,
+        Some(error) if error.is_timeout() => FailureKind::Timeout,
+        Some(error) if error.is_parse() => FailureKind::Garbage,
+        _ if garbled => FailureKind::Garbage,
+        _ => FailureKind::Close,
+    }
+}
+
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+fn failure(kind: FailureKind, error: &(dyn Error + 'static)) -> Failure {
+    let mut text = String::new();
+    for cause in chain(error) {
+        let cause = cause.to_string();
+        // Many errors repeat their cause.
+        if !text.ends_with(&cause) {
+            text.push_str(if text.is_empty() { "" } else { ": " });
+            text.push_str(&cause);
+        }
+    }
+    Failure::new(kind).with_source(Cause(text))
+}
