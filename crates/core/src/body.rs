@@ -3,8 +3,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
 
 use crate::BoxError;
 
@@ -48,9 +48,7 @@ impl Body {
             return same.take().unwrap_or_default();
         }
         match slot {
-            Some(body) => {
-                Self { inner: Inner::Stream(body.map_err(Into::into).boxed_unsync()) }
-            }
+            Some(body) => Self { inner: Inner::Stream(body.map_err(Into::into).boxed_unsync()) },
             None => Self::empty(),
         }
     }

@@ -249,7 +249,8 @@ mod tests {
 
     #[test]
     fn debug_shows_no_attribute_value() {
-        let shown = format!("{:?}", Principal::new(Kind::User, "alice").with_attribute("network", "10.1.2.3"));
+        let shown =
+            format!("{:?}", Principal::new(Kind::User, "alice").with_attribute("network", "10.1.2.3"));
         assert!(shown.contains("network") && !shown.contains("10.1.2.3"), "{shown}");
     }
 

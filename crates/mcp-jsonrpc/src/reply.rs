@@ -36,11 +36,17 @@ pub struct Reply {
     messages: Messages,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one message is the common case, and a box would be paid for by it"
+)]
 enum Messages {
     None,
     One(Message),
-    Many(SyncWrapper<Pin<Box<dyn Stream<Item = Result<Message, Failure>> + Send>>>),
+    Many(SyncWrapper<BoxStream>),
 }
+
+type BoxStream = Pin<Box<dyn Stream<Item = Result<Message, Failure>> + Send>>;
 
 impl Reply {
     /// A notification was taken; there is nothing to say.

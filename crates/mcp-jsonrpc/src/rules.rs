@@ -36,10 +36,10 @@ impl Violation {
     }
 
     fn unsupported(requested: &str) -> Self {
-        let data = format!(
-            r#"{{"supported":["{PROTOCOL_VERSION}"],"requested":{}}}"#,
-            json::quote(requested.get(..64).unwrap_or(requested)),
-        );
+        // A version is ten characters long; nobody needs to read back more of something else.
+        let requested: String = requested.chars().take(64).collect();
+        let data =
+            format!(r#"{{"supported":["{PROTOCOL_VERSION}"],"requested":{}}}"#, json::quote(&requested));
         let text = format!("Unsupported protocol version; this server speaks {PROTOCOL_VERSION}");
         Self { code: code::UNSUPPORTED_VERSION, text, data: Some(data) }
     }
@@ -130,6 +130,7 @@ fn check_name(message: &Message, headers: &HeaderMap) -> Result<(), Violation> {
         (Some(header), Some(body)) if header != body => {
             Err(Violation::mismatch("Mcp-Name differs from the name in the body"))
         }
+        // A header without a name in the body belongs to a method of an extension, which alone knows its source.
         _ => Ok(()),
     }
 }

@@ -14,7 +14,8 @@ pub(super) struct Rejection {
     status: StatusCode,
     code: i64,
     text: Cow<'static, str>,
-    data: Option<Fragment>,
+    /// A JSON object with what a program may want to know.
+    data: Option<String>,
     id: Option<Id>,
 }
 
@@ -36,7 +37,7 @@ impl Rejection {
             status: StatusCode::BAD_REQUEST,
             code: violation.code,
             text: violation.text.into(),
-            data: violation.data.and_then(|data| Fragment::parse(data).ok()),
+            data: violation.data,
             id: id.cloned(),
         }
     }
@@ -52,7 +53,8 @@ impl Rejection {
     }
 
     pub(super) fn into_response(self) -> Response<Body> {
-        let message = Message::from_error(self.id.as_ref(), self.code, &self.text, self.data.as_ref());
+        let data = self.data.and_then(|data| Fragment::parse(data).ok());
+        let message = Message::from_error(self.id.as_ref(), self.code, &self.text, data.as_ref());
         let mut response = respond::json(&message, Some(self.status));
         if self.status == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));

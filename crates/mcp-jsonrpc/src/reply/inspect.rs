@@ -93,9 +93,8 @@ impl<I: Inspect<Message>> Stream for Inspected<I> {
                 // Refused or answered: what the server may still send is nobody's.
                 *reply = Reply::accepted();
             }
-            match kept {
-                Some(message) => return Poll::Ready(Some(Ok(message))),
-                None => {}
+            if let Some(message) = kept {
+                return Poll::Ready(Some(Ok(message)));
             }
         }
     }
