@@ -28,12 +28,14 @@ pub struct Act {
     outcome: Outcome,
 }
 
+type Compute = dyn Fn(&Call) -> Result<Reply, Failure> + Send + Sync;
+
 #[derive(Clone)]
 enum Outcome {
     Accept,
     Say(Say),
     Stream(VecDeque<Step>),
-    Compute(Arc<dyn Fn(&Call) -> Result<Reply, Failure> + Send + Sync>),
+    Compute(Arc<Compute>),
     Fail(FailureKind),
     Hang,
 }

@@ -36,7 +36,6 @@ impl Watch {
     }
 
     /// Counts one more thing that is alive, as long as the guard is.
-    #[must_use]
     pub fn guard(&self) -> Guard {
         self.counts.live.fetch_add(1, Ordering::SeqCst);
         Guard { counts: Arc::clone(&self.counts), finished: false }

@@ -1,6 +1,7 @@
 //! The contract suite against a layer that keeps it, and against layers that each break one promise.
 //!
 //! A test that cannot fail is a defect: for every broken layer the suite has to name the case that it breaks.
+#![expect(clippy::unwrap_used, reason = "what a test is made of must not fail")]
 
 mod gate;
 
