@@ -92,7 +92,7 @@ impl Scenario {
 pub(crate) struct Cell {
     pub(crate) scenario: Scenario,
     pub(crate) connections: u32,
-    /// By target, in the order of [`Comparison::targets`], then by round.
+    /// By target, in the order of [`Comparison::targets`], then by round; empty for a peer that failed.
     pub(crate) samples: Vec<Vec<Sample>>,
 }
 
@@ -136,12 +136,22 @@ pub(crate) async fn run(args: &CompareArgs) -> io::Result<bool> {
 }
 
 /// Drives the targets in turn, so that what else happens on the machine happens to all of them.
+///
+/// A peer that fails is left out of the rest; its samples are empty.
 async fn rounds(field: &Field, shape: Shape, plan: Plan, rounds: u32) -> io::Result<Vec<Vec<Sample>>> {
-    let mut samples = vec![Vec::new(); field.targets.len()];
+    let mut samples = vec![Some(Vec::new()); field.targets.len()];
     for _ in 0..rounds.max(1) {
-        for (target, samples) in field.targets.iter().zip(&mut samples) {
-            samples.push(drive(target, &field.upstream, shape, plan).await?);
+        for (target, place) in field.targets.iter().zip(&mut samples) {
+            let Some(samples) = place else { continue };
+            match drive(target, &field.upstream, shape, plan).await {
+                Ok(sample) => samples.push(sample),
+                Err(error) if target.is_peer => {
+                    eprintln!("  without {error}");
+                    *place = None;
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
-    Ok(samples)
+    Ok(samples.into_iter().map(Option::unwrap_or_default).collect())
 }

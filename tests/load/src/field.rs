@@ -86,7 +86,9 @@ impl Field {
             });
         }
         for peer in args.peers() {
-            targets.push(peer.start(upstream_address).await?);
+            let mut target = peer.start(upstream_address).await?;
+            target.is_peer = true;
+            targets.push(target);
         }
         Ok(Self { targets, upstream, upstream_address })
     }

@@ -99,7 +99,8 @@ impl Report {
 fn rows<'a>(cell: &'a Cell, targets: &'a [String]) -> impl Iterator<Item = Row> + 'a {
     let yardstick =
         targets.iter().zip(&cell.samples).find_map(|(name, samples)| (name == YARDSTICK).then_some(samples));
-    targets.iter().zip(&cell.samples).map(move |(target, samples)| {
+    let present = targets.iter().zip(&cell.samples).filter(|(_, samples)| !samples.is_empty());
+    present.map(move |(target, samples)| {
         let of = |figure: fn(&Sample) -> f64| median(samples.iter().map(figure));
         let ratio = |figure: fn(&Sample) -> f64| {
             let pairs = samples.iter().zip(yardstick?);

@@ -24,6 +24,8 @@ pub(crate) struct Target {
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
     pub(crate) path: String,
+    /// Whether it is here only to be compared to, so that what it cannot do is its own affair.
+    pub(crate) is_peer: bool,
     /// Whether it speaks the modern or the legacy era.
     modern: bool,
     /// The tool's name here.
@@ -37,7 +39,8 @@ pub(crate) struct Target {
 impl Target {
     fn new(name: &str, address: SocketAddr, process: Option<Process>) -> Self {
         let (path, tool) = ("/mcp".to_owned(), "echo".to_owned());
-        Self { name: name.to_owned(), address, path, modern: true, tool, process, _config: None }
+        let name = name.to_owned();
+        Self { name, address, path, is_peer: false, modern: true, tool, process, _config: None }
     }
 
     /// A gateway that was just started, as soon as it offers the tool.

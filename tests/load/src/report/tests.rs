@@ -72,3 +72,12 @@ fn nothing_judged_is_not_a_pass() {
         assert!(!Report::new(&comparison).passed(), "{comparison:?}");
     }
 }
+
+#[test]
+fn a_peer_that_failed_has_no_row_and_no_say() {
+    let good = sample(100.0, 10.0, 20.0);
+    let targets = [("proxy", vec![good.clone()]), ("portal", vec![good]), ("mcp-proxy", Vec::new())];
+    let report = Report::new(&comparison(Scenario::Json1k, 32, &targets));
+    assert_eq!(report.rows.len(), 2);
+    assert!(report.passed(), "{report}");
+}
