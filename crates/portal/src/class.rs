@@ -1,0 +1,61 @@
+//! Who may share an answer with whom.
+
+use std::hash::{Hash, Hasher};
+
+use http::{Extensions, Uri};
+use portcullis_core::Principal;
+use portcullis_mcp_jsonrpc::Call;
+
+/// Callers that an upstream cannot tell apart, and who may therefore share what it answers to one of them.
+///
+/// Two callers are in one class if *everything* known about them is equal: a server may answer by a scope, a group or
+/// the agent in between as well as by the subject. Callers that nobody verified are a class of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Class(Option<Principal>);
+
+impl Class {
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        Self(extensions.get::<Principal>().cloned())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn new(principal: Option<Principal>) -> Self {
+        Self(principal)
+    }
+}
+
+impl Hash for Class {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Some(principal) = &self.0 else { return 0_u8.hash(state) };
+        (principal.kind(), principal.issuer(), principal.subject(), principal.actors()).hash(state);
+        principal.groups().for_each(|group| group.hash(state));
+        principal.scopes().for_each(|scope| scope.hash(state));
+        principal.attributes().for_each(|attribute| attribute.hash(state));
+    }
+}
+
+/// On whose behalf the portal asks a server something: the caller's class, and what layers attached to the call.
+///
+/// The extensions go along so that a layer further in can still add the caller's own credentials. The caller's headers
+/// and capabilities do not: the answer may serve others, and nobody but the portal would have to live up to them.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    pub(crate) class: Class,
+    pub(crate) extensions: Extensions,
+    pub(crate) uri: Uri,
+}
+
+impl Origin {
+    pub(crate) fn of(call: &Call) -> Self {
+        Self {
+            class: Class::of(call.extensions()),
+            extensions: call.extensions().clone(),
+            uri: call.head().uri.clone(),
+        }
+    }
+
+    /// The portal itself, asking on nobody's behalf.
+    pub(crate) fn nobody() -> Self {
+        Self { class: Class(None), extensions: Extensions::new(), uri: Uri::default() }
+    }
+}
