@@ -1,5 +1,6 @@
 //! From an HTTP response to a reply.
 
+use std::ops::Range;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
@@ -22,7 +23,7 @@ where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let (head, body) = response.into_parts();
+    let (mut head, body) = response.into_parts();
     let content_type = head.headers.get(names::CONTENT_TYPE);
     let mut reply = match head.status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(unusable(head.status)),
@@ -50,11 +51,8 @@ where
         status => return Err(unusable(status)),
     };
     // A status of the reply is what was decided above, not what a service in the same process may have left.
-    let status = reply.extensions_mut().remove::<StatusCode>();
+    head.extensions.remove::<StatusCode>();
     reply.extensions_mut().extend(head.extensions);
-    if let Some(status) = status {
-        reply.extensions_mut().insert(status);
-    }
     Ok(reply)
 }
 
@@ -93,10 +91,16 @@ fn with_id(message: Message, id: &Id) -> Result<Message, Failure> {
     let mut splice = json::Splice::new(&text);
     match null {
         Some(range) => splice.replace(range, &id),
-        None => splice.insert_member(0..text.len(), "id", &id),
+        None => splice.insert_member(object(&text), "id", &id),
     };
     let text = splice.finish().map_err(garbage)?;
     Message::parse(text).map_err(garbage)
+}
+
+/// Where the message is, without the whitespace around it.
+fn object(text: &[u8]) -> Range<usize> {
+    let start = text.len() - text.trim_ascii_start().len();
+    start..start + text.trim_ascii().len()
 }
 
 fn decoder(settings: &Settings) -> sse::Decoder {
