@@ -16,18 +16,37 @@ use tower::{Layer, Service, ServiceExt};
 
 const RESULT: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"complete","content":[{"type":"text","text":"The weather in Paris is fine."}]}}"#;
 
-/// A `tools/call` as an agent sends it, of about `size` bytes: many small arguments.
-fn structured(size: usize) -> Ask {
-    let item = r#"{"path":"src/main.rs","line":1042,"replacement":"let x = 1;\n","confident":true},"#;
-    let mut edits = item.repeat(size.saturating_sub(560) / item.len());
-    edits.pop();
-    ask(format!(r#"{{"session":"6f1d","dryRun":false,"edits":[{edits}]}}"#))
+/// A `tools/call` of `size` bytes as an agent sends it: some small arguments and a text.
+fn mixed(size: usize) -> Ask {
+    filled(size, |text| {
+        format!(
+            r#"{{"path":"src/main.rs","dryRun":false,"lines":[[10,12],[44,51]],"labels":["bug","parser"],"text":"{text}"}}"#
+        )
+    })
 }
 
-/// The same with one large text.
+/// The same with nothing but a text.
 fn textual(size: usize) -> Ask {
+    filled(size, |text| format!(r#"{{"path":"a.txt","text":"{text}"}}"#))
+}
+
+/// The same with nothing but small values.
+fn structured(size: usize) -> Ask {
+    let item = r#"{"path":"src/main.rs","line":1042,"replacement":"let x = 1;\n","confident":true},"#;
+    let room = size - filled(0, |_| r#"{"edits":[],"text":""}"#.to_owned()).text().len();
+    let edits = item.repeat(room / item.len());
+    let edits = edits.trim_end_matches(',');
+    filled(size, |text| format!(r#"{{"edits":[{edits}],"text":"{text}"}}"#))
+}
+
+/// Exactly `size` bytes, by a text of the right length.
+fn filled(size: usize, arguments: impl Fn(&str) -> String) -> Ask {
     let line = "It was the best of times, it was the worst of times, it was the age of wisdom,\\n";
-    ask(format!(r#"{{"path":"a.txt","text":"{}"}}"#, line.repeat(size.saturating_sub(500) / line.len())))
+    let empty = ask(arguments("")).text().len();
+    let room = size.saturating_sub(empty);
+    let mut text = line.repeat(room / line.len());
+    text.push_str(&"x".repeat(room - text.len()));
+    ask(arguments(&text))
 }
 
 fn ask(arguments: String) -> Ask {
@@ -40,8 +59,9 @@ fn ask(arguments: String) -> Ask {
 fn parse(c: &mut Criterion) {
     let mut group = c.benchmark_group("envelope");
     for (name, ask) in [
-        ("1 KiB tools/call", structured(1024)),
+        ("1 KiB tools/call", mixed(1024)),
         ("1 KiB tools/call, one text", textual(1024)),
+        ("1 KiB tools/call, many values", structured(1024)),
         ("1 MiB tools/call, one text", textual(1 << 20)),
         ("1 MiB tools/call, many values", structured(1 << 20)),
     ] {
@@ -52,7 +72,7 @@ fn parse(c: &mut Criterion) {
     group.finish();
 
     let mut group = c.benchmark_group("message");
-    let message = structured(1024).message();
+    let message = mixed(1024).message();
     group.bench_function("set_name, 1 KiB", |b| {
         b.iter_batched_ref(
             || message.clone(),
@@ -121,7 +141,7 @@ fn round_trip(c: &mut Criterion) {
     let mut group = c.benchmark_group("layers");
 
     let mut pair = DecodeLayer::new().layer(EncodeLayer::new().layer(Server));
-    for (name, ask) in [("1 KiB", structured(1024)), ("100 KiB", textual(100 << 10))] {
+    for (name, ask) in [("1 KiB", mixed(1024)), ("100 KiB", textual(100 << 10))] {
         group.throughput(Throughput::Elements(1));
         let make = || ask.http();
         group.bench_function(format!("decode and encode, {name} call, JSON answer"), |b| {
