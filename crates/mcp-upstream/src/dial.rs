@@ -12,6 +12,7 @@ use http::Uri;
 use portcullis_core::BoxError;
 use tower_service::Service;
 
+use crate::failure;
 use crate::retry::{Budget, Effect, Loss};
 use crate::timeout::Stage;
 
@@ -67,7 +68,7 @@ where
 /// How a connection was lost before it was made.
 fn loss(error: &(dyn std::error::Error + 'static)) -> Loss {
     let chain = || std::iter::successors(Some(error), |error| error.source());
-    if chain().any(|error| error.is::<Stage>()) {
+    if failure::is_late(error) {
         return Loss::Late;
     }
     match chain().find_map(|error| error.downcast_ref::<rustls::Error>()) {
@@ -122,6 +123,10 @@ mod tests {
         io::Error::from(io::ErrorKind::ConnectionRefused).into()
     }
 
+    fn late() -> BoxError {
+        io::Error::from(io::ErrorKind::TimedOut).into()
+    }
+
     fn untrusted() -> BoxError {
         let inner = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
         io::Error::other(io::Error::new(io::ErrorKind::InvalidData, inner)).into()
@@ -129,11 +134,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn tries_again_as_often_as_allowed_and_never_against_a_bad_certificate() {
-        let table: [(&str, Vec<Step>, Result<&str, &str>, u128); 6] = [
+        type Row = (&'static str, Vec<Step>, Result<&'static str, &'static str>, u128);
+        let table: [Row; 7] = [
             ("at once", vec![Ok("up")], Ok("up"), 0),
             ("at the third", vec![Err(refused), Err(refused), Ok("up")], Ok("up"), 25 + 50),
             ("not at the fourth", vec![Err(refused); 4], Err("connection refused"), 25 + 50),
             ("a bad certificate", vec![Err(untrusted), Ok("up")], Err("invalid peer certificate"), 0),
+            ("no answer by the system's clock", vec![Err(late), Ok("up")], Err("timed out"), 0),
             ("no answer", vec![], Err("connect_timeout"), 5_000),
             ("no answer later", vec![Err(refused)], Err("connect_timeout"), 5_025),
         ];

@@ -107,19 +107,14 @@ impl Exchange {
     fn respond(&mut self, response: Response<Incoming>) -> Result<Response<Watched>, Failure> {
         let is_json = response.headers().get(names::CONTENT_TYPE).is_some_and(header::is_json);
         let mut permit = self.permit.take();
-        if is_trouble(response.status(), is_json) {
-            if let Some(permit) = permit.take() {
-                permit.fail(FailureKind::Unreachable);
-            }
-        }
         if let Some(permit) = &mut permit {
             permit.begin();
         }
-        // How a stream ends that has been open for hours says little about the server now.
-        if self.listens
-            && let Some(permit) = permit.take()
-        {
-            permit.succeed();
+        if is_trouble(response.status(), is_json) {
+            permit.take().into_iter().for_each(|permit| permit.fail(FailureKind::Unreachable));
+        } else if self.listens {
+            // How a stream ends that has been open for hours says little about the server now.
+            permit.take().into_iter().for_each(Permit::succeed);
         }
         let idle = if self.listens { self.core.limits.listen_idle } else { Some(self.core.limits.idle) };
         let deadline = std::mem::replace(&mut self.deadline, Deadline::new(None));
@@ -143,9 +138,12 @@ fn unwanted(status: StatusCode, headers: &HeaderMap) -> Option<Failure> {
         StatusCode::SERVICE_UNAVAILABLE => FailureKind::Unreachable,
         _ => return None,
     };
-    // A date would need a calendar to say the same; servers send seconds.
-    let seconds = headers.get(names::RETRY_AFTER)?.to_str().ok()?.parse::<u32>().ok()?;
-    let text = format!("HTTP status {status}; retry after {seconds} s");
+    let wait = headers.get(names::RETRY_AFTER)?;
+    // Servers send seconds. A date is passed over: it would take a calendar, and a clock that agrees, to say the same.
+    let text = match wait.to_str().ok().and_then(|text| text.parse::<u32>().ok()) {
+        Some(seconds) => format!("HTTP status {status}; retry after {seconds} s"),
+        None => format!("HTTP status {status}; retry later"),
+    };
     Some(Failure::new(kind).with_source(text))
 }
 

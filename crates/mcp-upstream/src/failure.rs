@@ -23,14 +23,21 @@ impl Error for Cause {}
 
 /// An exchange that ended before its response began.
 pub(crate) fn of_request(error: &legacy::Error) -> (Loss, Failure) {
-    let stage = chain(error).find_map(|error| error.downcast_ref::<Stage>());
-    let (loss, kind) = match (error.is_connect(), stage) {
-        (_, Some(_)) => (Loss::Late, FailureKind::Timeout),
+    let (loss, kind) = match (error.is_connect(), is_late(error)) {
+        (true, true) => (Loss::Late, FailureKind::Timeout),
         // The connector has already tried again as often as it may.
-        (true, None) => (Loss::Late, FailureKind::Unreachable),
-        (false, None) => (Loss::Broken, of_connection(error)),
+        (true, false) => (Loss::Late, FailureKind::Unreachable),
+        (false, _) => (Loss::Broken, of_connection(error)),
     };
     (loss, failure(kind, error))
+}
+
+/// Whether time ran out: by our clock, by the connector's for one of several addresses, or by the system's.
+pub(crate) fn is_late(error: &(dyn Error + 'static)) -> bool {
+    chain(error).any(|error| {
+        let io = error.downcast_ref::<io::Error>();
+        error.is::<Stage>() || io.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+    })
 }
 
 /// A response that broke off.

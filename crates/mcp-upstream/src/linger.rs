@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http_body::Body;
 
 /// For how long a moment is. A client that leaves between two messages is noticed by the server this much later.
-const MOMENT: Duration = Duration::from_millis(50);
+const MOMENT: Duration = Duration::from_millis(30);
 
 /// How many bytes may come before the end. More than this is no end.
 const SCRAPS: usize = 16 * 1024;
@@ -95,7 +95,7 @@ mod tests {
         let table = [
             ("the end is there", 1, 0, 1, 0),
             ("the end is near", 1, 10, 1, 10),
-            ("the end is far", 1, 10_000, 1, 50),
+            ("the end is far", 1, 10_000, 1, 30),
             ("there is too much before the end", 1_000, 0, 17, 0),
         ];
         for (name, frames, wait, read, gone_after) in table {
