@@ -1,0 +1,210 @@
+//! The configuration: one TOML file, read into types that cannot hold nonsense.
+//!
+//! ```
+//! use portal::config::Config;
+//!
+//! let text = r#"
+//! [[portal]]
+//! id = "tools"
+//!
+//! [[portal.server]]
+//! id = "git_hub"
+//! url = "https://mcp.example.com/mcp"
+//! "#;
+//! let error = Config::parse("portal.toml", text).unwrap_err();
+//! assert_eq!(
+//!     error.to_string(),
+//!     "portal.toml:6:6: server id \"git_hub\": only letters, digits and '-' are allowed, because '_' ends the prefix of a name",
+//! );
+//! ```
+//!
+//! Everything is checked here, before anything is built: what comes out works, as far as a file can tell. All problems are
+//! reported at once, each with its place. Secrets are read here too, so that a missing one is a problem with a place.
+
+mod check;
+mod place;
+mod raw;
+mod secrets;
+#[cfg(test)]
+mod tests;
+mod units;
+
+use std::path::Path;
+use std::time::Duration;
+
+use portcullis_core::Secret;
+use portcullis_mcp_jsonrpc::DecodeLayer;
+use portcullis_mcp_jsonrpc::guard::HostGuard;
+use portcullis_mcp_upstream::HttpVersion;
+use portcullis_portal::{Collision, Namespace};
+
+pub use self::place::{ConfigError, Problem};
+pub(crate) use self::secrets::Environment;
+
+/// A checked configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) listen: Vec<String>,
+    /// Where health is served when not on the addresses above.
+    pub(crate) admin: Vec<String>,
+    pub(crate) log: Log,
+    pub(crate) limits: Limits,
+    pub(crate) portals: Vec<Portal>,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Log {
+    pub(crate) level: tracing::level_filters::LevelFilter,
+    pub(crate) json: bool,
+}
+
+/// The bounds on what clients may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) max_connections: usize,
+    pub(crate) max_streams: u32,
+    pub(crate) max_header_size: u32,
+    pub(crate) header_timeout: Duration,
+    pub(crate) max_body: usize,
+    pub(crate) body_timeout: Duration,
+    pub(crate) keep_alive: Duration,
+    pub(crate) drain_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            max_connections: 20_000,
+            max_streams: 128,
+            max_header_size: 16 << 10,
+            header_timeout: seconds(30),
+            max_body: DecodeLayer::DEFAULT_MAX_BODY,
+            body_timeout: DecodeLayer::DEFAULT_BODY_TIMEOUT,
+            keep_alive: DecodeLayer::DEFAULT_KEEP_ALIVE,
+            drain_timeout: seconds(30),
+        }
+    }
+}
+
+/// One portal: where it is found, who may speak to it, and what stands behind it. What is not set has the default of its crate.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Portal {
+    pub(crate) id: String,
+    /// Lower case, without a port. None: any host.
+    pub(crate) host: Option<String>,
+    /// None: any path.
+    pub(crate) path: Option<String>,
+    pub(crate) hosts: Hosts,
+    pub(crate) namespace: Namespace,
+    pub(crate) collision: Collision,
+    pub(crate) page_size: Option<usize>,
+    pub(crate) list_timeout: Option<Duration>,
+    pub(crate) max_list_items: Option<usize>,
+    pub(crate) max_list_pages: Option<usize>,
+    pub(crate) max_stale: Option<Duration>,
+    pub(crate) max_principals: Option<usize>,
+    pub(crate) max_cached_bytes: Option<usize>,
+    pub(crate) listen_timeout: Option<Duration>,
+    pub(crate) servers: Vec<Server>,
+}
+
+/// Which hosts and origins may be spoken to.
+#[derive(Clone, Debug)]
+pub(crate) struct Hosts {
+    pub(crate) guard: HostGuard,
+    pub(crate) allowed: Vec<String>,
+    pub(crate) origins: Vec<String>,
+    pub(crate) any_host: bool,
+    pub(crate) any_origin: bool,
+}
+
+/// The guard is made of the rest.
+impl PartialEq for Hosts {
+    fn eq(&self, other: &Self) -> bool {
+        let key = |hosts: &Self| (hosts.any_host, hosts.any_origin);
+        key(self) == key(other) && self.allowed == other.allowed && self.origins == other.origins
+    }
+}
+
+/// One MCP server behind a portal. What is not set has the default of its crate.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Server {
+    pub(crate) id: String,
+    pub(crate) url: String,
+    pub(crate) headers: Vec<Header>,
+    pub(crate) http_version: HttpVersion,
+    /// PEM text.
+    pub(crate) root_certificates: Option<String>,
+    pub(crate) connect_timeout: Option<Duration>,
+    pub(crate) head_timeout: Option<Duration>,
+    pub(crate) idle_timeout: Option<Duration>,
+    pub(crate) listen_idle_timeout: Option<Bound>,
+    pub(crate) total_timeout: Option<Bound>,
+    pub(crate) max_answer: Option<usize>,
+    pub(crate) max_event: Option<usize>,
+    pub(crate) max_idle_connections: Option<usize>,
+    pub(crate) retries: Option<u8>,
+    pub(crate) circuit: Circuit,
+    pub(crate) max_in_flight: Option<usize>,
+    pub(crate) max_waiting: Option<usize>,
+    pub(crate) max_wait: Option<Duration>,
+    pub(crate) max_listeners: Option<usize>,
+    pub(crate) per_principal: bool,
+}
+
+/// A limit that may be lifted, in so many words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bound {
+    Within(Duration),
+    Unlimited,
+}
+
+/// When to stop calling a server that does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Circuit {
+    Off,
+    Open { failures: u32, open_for: Duration },
+}
+
+/// A header that every request to a server gets.
+#[derive(Clone, Debug)]
+pub(crate) struct Header {
+    pub(crate) name: String,
+    pub(crate) value: Secret,
+}
+
+impl PartialEq for Header {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.value.expose() == other.value.expose()
+    }
+}
+
+impl Config {
+    /// The largest configuration that is read.
+    pub const MAX_SIZE: u64 = 4 * 1024 * 1024;
+
+    /// Reads and checks a file. Files it refers to are looked for next to it.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read, and everything that is wrong inside.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let name = path.display().to_string();
+        let text = secrets::read_text(path, Self::MAX_SIZE).map_err(|error| {
+            ConfigError::new(&name, vec![Problem::new("", 0..0, format!("cannot read: {error}"))])
+        })?;
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        check::check(&name, &text, &Environment::of_process(folder))
+    }
+
+    /// Checks a text. `name` stands for it in errors; files it refers to are looked for in the current folder.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it.
+    pub fn parse(name: &str, text: &str) -> Result<Self, ConfigError> {
+        check::check(name, text, &Environment::of_process("".into()))
+    }
+}

@@ -1,0 +1,132 @@
+//! A server that remembers, until the demo ends.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use portcullis_mcp_jsonrpc::{Id, code};
+use serde_json::{Value, json};
+
+use super::host::{Answer, Content, cacheable, no_method};
+
+/// How many notes, of how many bytes, are kept at most.
+const MOST: usize = 100;
+const LONGEST: usize = 4_096;
+
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    texts: Mutex<Vec<String>>,
+}
+
+impl Content for Notes {
+    fn name(&self) -> &'static str {
+        "notes"
+    }
+
+    fn capabilities(&self) -> Value {
+        json!({ "tools": {}, "resources": {}, "prompts": {} })
+    }
+
+    fn answer(&self, _: &Id, method: &str, params: &Value) -> Answer {
+        match method {
+            "tools/list" => Answer::list("tools", tools()),
+            "tools/call" => match params["name"].as_str() {
+                Some("add") => self.add(&params["arguments"]["text"]),
+                Some("list") => Answer::text(self.all()),
+                _ => Answer::unknown("tool"),
+            },
+            "resources/list" => self.resources(),
+            "resources/templates/list" => Answer::list("resourceTemplates", json!([])),
+            "resources/read" => self.read(&params["uri"]),
+            "prompts/list" => Answer::list(
+                "prompts",
+                json!([{
+                    "name": "summarize",
+                    "title": "Summarize",
+                    "description": "Asks for a summary of all notes.",
+                }]),
+            ),
+            "prompts/get" if params["name"] == "summarize" => self.prompt(),
+            "prompts/get" => Answer::unknown("prompt"),
+            _ => no_method(),
+        }
+    }
+}
+
+impl Notes {
+    fn add(&self, text: &Value) -> Answer {
+        let Some(text) = text.as_str() else {
+            return Answer::Error(code::INVALID_PARAMS, "text must be a string".to_owned());
+        };
+        let mut texts = self.texts();
+        if texts.len() >= MOST || text.len() > LONGEST {
+            let text = format!("Only {MOST} notes of {LONGEST} bytes each are kept.");
+            return Answer::Result(json!({ "isError": true, "content": [{ "type": "text", "text": text }] }));
+        }
+        texts.push(text.to_owned());
+        Answer::text(format!("Kept as note://{}.", texts.len()))
+    }
+
+    fn all(&self) -> String {
+        let texts = self.texts();
+        let lines = texts.iter().enumerate().map(|(at, text)| format!("{}. {text}", at + 1));
+        match texts.is_empty() {
+            true => "There are no notes yet.".to_owned(),
+            false => lines.collect::<Vec<_>>().join("\n"),
+        }
+    }
+
+    fn resources(&self) -> Answer {
+        let notes = (1..=self.texts().len()).map(|number| {
+            json!({ "uri": format!("note://{number}"), "name": format!("note {number}"), "mimeType": "text/plain" })
+        });
+        // The next note must show at once.
+        Answer::Result(cacheable(json!({ "resources": notes.collect::<Vec<_>>() }), 0))
+    }
+
+    fn read(&self, uri: &Value) -> Answer {
+        let uri = uri.as_str().unwrap_or_default();
+        let number = uri.strip_prefix("note://").and_then(|number| number.parse::<usize>().ok());
+        let text = number.and_then(|number| self.texts().get(number.checked_sub(1)?).cloned());
+        match text {
+            Some(text) => {
+                let contents = json!([{ "uri": uri, "mimeType": "text/plain", "text": text }]);
+                Answer::Result(cacheable(json!({ "contents": contents }), 0))
+            }
+            None => Answer::unknown("resource"),
+        }
+    }
+
+    fn prompt(&self) -> Answer {
+        let text = format!("Summarize these notes in one sentence:\n\n{}", self.all());
+        Answer::Result(json!({
+            "messages": [{ "role": "user", "content": { "type": "text", "text": text } }],
+        }))
+    }
+
+    /// A list of whole texts is whole, whoever panicked.
+    fn texts(&self) -> MutexGuard<'_, Vec<String>> {
+        self.texts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn tools() -> Value {
+    json!([
+        {
+            "name": "add",
+            "title": "Add a note",
+            "description": "Keeps a note until the demo ends.",
+            "inputSchema": {
+                "type": "object",
+                "properties": { "text": { "type": "string", "maxLength": LONGEST } },
+                "required": ["text"],
+                "additionalProperties": false,
+            },
+        },
+        {
+            "name": "list",
+            "title": "List notes",
+            "description": "All notes, in the order in which they were added.",
+            "inputSchema": { "type": "object", "additionalProperties": false },
+            "annotations": { "readOnlyHint": true },
+        },
+    ])
+}

@@ -1,0 +1,161 @@
+//! Everything that one configuration amounts to, built and proven; and the place where the current one is found.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{self, Config, Limits};
+use crate::leaf::{Leaf, LeafError};
+use crate::proof::{self, NotInForce};
+use crate::route::Routes;
+use crate::serve::Http;
+use crate::stack::{self, Stack};
+
+/// The portals of one configuration.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    pub(crate) routes: Routes<Arc<Running>>,
+    pub(crate) http: Arc<Http>,
+    pub(crate) config: Config,
+}
+
+/// One portal that runs.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) config: config::Portal,
+    pub(crate) stack: Stack,
+    pub(crate) leaf: Leaf,
+    limits: Limits,
+    /// Ends the subscriptions that clients have here.
+    end: CancellationToken,
+}
+
+impl Gateway {
+    /// Builds all portals and proves their controls. A portal that is the same as in `before` is taken over as it runs,
+    /// with its connections and caches. Subscriptions end with `drain`.
+    pub(crate) async fn build(
+        config: Config,
+        before: Option<&Self>,
+        drain: &CancellationToken,
+    ) -> Result<Self, BuildError> {
+        let http = Http::new(&config.limits);
+        proof::prove_connections(&http, &config.limits).await?;
+        let mut routes = Routes::new();
+        for portal in &config.portals {
+            let same = |running: &&Arc<Running>| running.config == *portal && running.limits == config.limits;
+            let running = match before.and_then(|before| before.routes.iter().find(same)) {
+                Some(running) => Arc::clone(running),
+                None => Arc::new(Running::build(portal, &config.limits, drain)?),
+            };
+            proof::prove(&portal.id, &running.stack, proof::probes(portal, &config.limits)).await?;
+            routes.add(portal.host.clone(), portal.path.clone(), running);
+        }
+        Ok(Self { routes, http: Arc::new(http), config })
+    }
+
+    /// Ends the subscriptions at portals that `next` does not have: nobody would tell those clients anything any more.
+    fn retire(&self, next: &Self) {
+        for running in self.routes.iter() {
+            if !next.routes.iter().any(|other| Arc::ptr_eq(running, other)) {
+                running.end.cancel();
+            }
+        }
+    }
+}
+
+impl Running {
+    fn build(portal: &config::Portal, limits: &Limits, drain: &CancellationToken) -> Result<Self, LeafError> {
+        let end = drain.child_token();
+        let (stack, leaf) = stack::build(portal, limits, &end)?;
+        Ok(Self { config: portal.clone(), stack, leaf, limits: limits.clone(), end })
+    }
+}
+
+/// The configuration in force, which a reload replaces in one step.
+#[derive(Debug)]
+pub(crate) struct Live {
+    gateway: ArcSwap<Gateway>,
+    drain: CancellationToken,
+    applied: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Live {
+    pub(crate) async fn start(config: Config, drain: CancellationToken) -> Result<Self, BuildError> {
+        let gateway = Gateway::build(config, None, &drain).await?;
+        let (applied, failed) = (AtomicU64::new(0), AtomicU64::new(0));
+        Ok(Self { gateway: ArcSwap::from_pointee(gateway), drain, applied, failed })
+    }
+
+    /// What is in force now. Must not be held across an await; see [`arc_swap::Guard`].
+    pub(crate) fn gateway(&self) -> arc_swap::Guard<Arc<Gateway>> {
+        self.gateway.load()
+    }
+
+    /// Puts another configuration in force, or says why not and leaves everything as it is. Calls under way finish
+    /// where they began.
+    pub(crate) async fn replace(&self, config: Config) -> Result<(), BuildError> {
+        let before = self.gateway.load_full();
+        let next = Gateway::build(config, Some(&before), &self.drain).await?;
+        self.gateway.store(Arc::new(next));
+        before.retire(&self.gateway());
+        Ok(())
+    }
+
+    /// Counts a reload.
+    pub(crate) fn count_reload(&self, applied: bool) {
+        let counter = if applied { &self.applied } else { &self.failed };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many reloads were applied, and how many failed.
+    pub(crate) fn reloads(&self) -> (u64, u64) {
+        (self.applied.load(Ordering::Relaxed), self.failed.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.drain.is_cancelled()
+    }
+}
+
+/// A configuration that reads well and still does not work.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A part could not be built.
+    Leaf(LeafError),
+    /// A control does not do what it is configured for.
+    Proof(NotInForce),
+}
+
+impl std::fmt::Display for BuildError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Leaf(error) => error.fmt(f),
+            Self::Proof(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Leaf(error) => Some(error),
+            Self::Proof(error) => Some(error),
+        }
+    }
+}
+
+impl From<LeafError> for BuildError {
+    fn from(error: LeafError) -> Self {
+        Self::Leaf(error)
+    }
+}
+
+impl From<NotInForce> for BuildError {
+    fn from(error: NotInForce) -> Self {
+        Self::Proof(error)
+    }
+}
