@@ -4,6 +4,10 @@
 
 mod support;
 
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -108,18 +112,18 @@ async fn a_connection_is_used_again_after_every_kind_of_answer() {
         // The end of a stream comes after the answer; a moment is given to it.
         tokio::time::sleep(Duration::from_millis(40)).await;
     }
-    assert_eq!(connections.load(std::sync::atomic::Ordering::SeqCst), 1);
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
 }
 
 /// Answers `tools/call` with a stream whose end comes late, `prompts/get` with an error of HTTP, and all else with JSON.
-async fn counting_server() -> (std::net::SocketAddr, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
-    let connections = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+async fn counting_server() -> (SocketAddr, Arc<AtomicUsize>) {
+    let connections = Arc::new(AtomicUsize::new(0));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let made = std::sync::Arc::clone(&connections);
+    let made = Arc::clone(&connections);
     tokio::spawn(async move {
         while let Ok((socket, _)) = listener.accept().await {
-            made.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            made.fetch_add(1, Ordering::SeqCst);
             tokio::spawn(support::serve_io(socket, |request: Request<Bytes>| async move {
                 let response = Response::builder();
                 if request.headers()["mcp-method"] != "tools/call" {
@@ -128,7 +132,7 @@ async fn counting_server() -> (std::net::SocketAddr, std::sync::Arc<std::sync::a
                         .body(Body::from(result(1)))
                         .unwrap();
                 }
-                let (mut sender, body) = Channel::<Bytes, std::convert::Infallible>::new(1);
+                let (mut sender, body) = Channel::<Bytes, Infallible>::new(1);
                 tokio::spawn(async move {
                     let _ = sender.send_data(format!("data: {}\n\n", result(1)).into()).await;
                     tokio::time::sleep(Duration::from_millis(2)).await;

@@ -9,8 +9,8 @@ use crate::health::HealthState;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What happens to the circuit, one letter each: a call is admitted (`a`, kept as the newest), the newest call turns out
-/// good, bad or unknown (`g`, `b`, `u`), the first call does (`G`, `B`), a second passes (`.`).
+/// Plays what happens to a circuit, one letter each: a call comes (`a`), the newest call turns out good, bad or unknown
+/// (`g`, `b`, `u`), the first call does (`G`, `B`), a second passes (`.`).
 fn play(script: &str) -> (Vec<Admission>, Phase) {
     let mut now = Instant::now();
     let start = now;
@@ -44,8 +44,6 @@ fn play(script: &str) -> (Vec<Admission>, Phase) {
 fn transitions() {
     use Admission::{Pass, Probe, Refuse};
     let closed = |failures| Phase::Closed { failures };
-    let open = |_: u32| "open";
-    let _ = open;
     let table: [(&str, &str, &[Admission], Option<Phase>); 16] = [
         ("nothing is known at first", "", &[], Some(Phase::Untried)),
         ("calls pass before anything is known", "aa", &[Pass, Pass], Some(Phase::Untried)),

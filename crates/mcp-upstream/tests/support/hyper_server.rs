@@ -63,7 +63,7 @@ where
     let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(io), service).await;
 }
 
-/// Sends its name when it is dropped: the server has stopped to work on an answer.
+/// Tells when it is dropped: the server has stopped working on an answer.
 pub(crate) struct Gone(pub(crate) tokio::sync::mpsc::UnboundedSender<()>);
 
 impl Drop for Gone {
