@@ -17,11 +17,6 @@ impl Class {
     pub(crate) fn of(extensions: &Extensions) -> Self {
         Self(extensions.get::<Principal>().cloned())
     }
-
-    #[cfg(test)]
-    pub(crate) fn new(principal: Option<Principal>) -> Self {
-        Self(principal)
-    }
 }
 
 impl Hash for Class {

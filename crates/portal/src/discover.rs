@@ -6,6 +6,7 @@ mod offer;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use portcullis_mcp_jsonrpc::{Call, Failure, FailureKind, Fragment, Reply};
@@ -21,7 +22,7 @@ impl Shared {
     pub(crate) async fn discover(self: Arc<Self>, call: Call) -> Result<Reply, Failure> {
         let Some(id) = call.id().cloned() else { return Ok(Reply::accepted()) };
         let origin = Arc::new(Origin::of(&call));
-        let asked = self.backends.iter().map(|backend| backend.offer(&origin, Need::Fresh));
+        let asked = self.backends.iter().map(|backend| backend.offer(&origin, Need::Fresh(Duration::ZERO)));
         let answers: Vec<Result<Stock<Offer>, Trouble>> = join_all(asked).await;
 
         let (mut parts, mut unavailable, mut texts, mut kind) = (Vec::new(), Vec::new(), Vec::new(), None);

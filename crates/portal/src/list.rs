@@ -57,10 +57,10 @@ impl Shared {
         };
         let origin = Arc::new(Origin::of(&call));
         // The pages of one list are best cut from one state of it, even if the servers allow no caching at all.
-        let need = match position {
-            None => Need::Fresh,
-            Some(_) => Need::Within(self.settings.limits.miss_interval),
-        };
+        let need = Need::Fresh(match position {
+            None => Duration::ZERO,
+            Some(_) => self.settings.limits.miss_interval,
+        });
         let parts = self.parts(kind, &origin, need).await;
         watch::begin(&self, kind, &parts);
         if parts.iter().all(|part| part.stock.as_ref().is_none_or(|stock| !stock.value.is_offered())) {

@@ -148,10 +148,11 @@ impl Shared {
             Ok(Ok(agreed)) => Begun::Open(source, agreed),
             Ok(Err(Trouble::Answer(answer))) => Begun::No(Some(Trouble::Answer(answer))),
             Ok(Err(trouble)) => Begun::Later(source, trouble),
-            Err(_) => Begun::Later(
-                source,
-                Trouble::new(FailureKind::Timeout, "the server did not acknowledge in time"),
-            ),
+            Err(_) => {
+                let trouble = Trouble::new(FailureKind::Timeout, "the server did not acknowledge in time");
+                backend.failed(&trouble.to_failure(backend.id()));
+                Begun::Later(source, trouble)
+            }
         }
     }
 }

@@ -55,9 +55,9 @@ pub(crate) struct Stock<T> {
 /// How new an answer has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// Fresh by the server's own word.
-    Fresh,
-    /// Fresh, or asked for no longer ago than this. What failed within that time is not tried again.
+    /// Fresh by the server's own word, or else asked for no longer ago than this.
+    Fresh(Duration),
+    /// Asked for no longer ago than this, whatever the server says. What failed within that time is not tried again.
     Within(Duration),
     /// Any that is there. What was never asked is asked.
     Any,
@@ -164,12 +164,10 @@ impl<T: Keep> Shelf<T> {
             return Ok(stock);
         }
         let patience = match need {
-            Need::Fresh => None,
-            Need::Within(pause) => Some(pause),
-            Need::Any => Some(self.limits.pause),
+            Need::Fresh(pause) | Need::Within(pause) => pause,
+            Need::Any => self.limits.pause,
         };
-        if let Some(patience) = patience
-            && let Some((at, trouble)) = state.failure(class)
+        if let Some((at, trouble)) = state.failure(class)
             && at.elapsed() < patience
         {
             return Err(Err(trouble));

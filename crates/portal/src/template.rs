@@ -89,6 +89,9 @@ fn push_literal(parts: &mut Vec<Part>, literal: &str) -> Option<()> {
 }
 
 fn push_expression(parts: &mut Vec<Part>, expression: &str) -> Option<()> {
+    if expression.contains('{') {
+        return None;
+    }
     let value = match expression.bytes().next()? {
         b'+' | b'#' => Value::Reserved,
         b'/' => Value::Path,

@@ -109,8 +109,8 @@ impl<T: Keep> State<T> {
         };
         match need {
             Need::Any => self.newest(class),
-            Need::Fresh => fresh(),
-            Need::Within(limit) => fresh().or_else(|| within(limit)),
+            Need::Fresh(limit) => fresh().or_else(|| within(limit)),
+            Need::Within(limit) => within(limit),
         }
     }
 
