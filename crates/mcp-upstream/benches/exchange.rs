@@ -1,7 +1,7 @@
-//! What a call costs on its way to a server and back, next to the bare HTTP client on the same connection.
+//! What a call costs on its way to a server and back, next to one HTTP connection and to the pooled client on top of it.
 //!
-//! One thread serves and asks, so the server's share is in every figure, and the difference is what this crate and the
-//! codec add.
+//! One thread serves and asks, so the server's share is in every figure. From the connection to the client it is the pool
+//! that is added, from the client to the upstream it is this crate and the codec.
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot run should stop")]
 
@@ -18,7 +18,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use portcullis_mcp_jsonrpc::{Call, Fragment, Id, Message};
 use portcullis_mcp_upstream::HttpUpstream;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
@@ -71,6 +71,25 @@ fn measure(
     let params = Fragment::parse(r#"{"name":"echo","arguments":{"text":"hello"}}"#).unwrap();
     let message = Message::from_request(&Id::from(1), "tools/call", &params);
     let mut group = criterion.benchmark_group(name);
+
+    let mut connection = runtime.block_on(async {
+        let socket = TcpStream::connect(address).await.unwrap();
+        socket.set_nodelay(true).unwrap();
+        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(socket)).await.unwrap();
+        tokio::spawn(connection);
+        sender
+    });
+    group.bench_function("bare connection", |bencher| {
+        bencher.iter(|| {
+            let request =
+                Request::post("/mcp").header("host", "localhost").header("content-type", "application/json");
+            let request = request.body(Full::new(message.text().clone())).unwrap();
+            runtime.block_on(async {
+                connection.ready().await.unwrap();
+                connection.send_request(request).await.unwrap().into_body().collect().await.unwrap()
+            })
+        });
+    });
 
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use portcullis_mcp_jsonrpc::Failure;
 
 use crate::circuit::Permit;
+use crate::client::Frames;
 use crate::failure;
 use crate::linger::linger;
 use crate::timeout::{Deadline, Stage};
@@ -20,7 +20,7 @@ use crate::timeout::{Deadline, Stage};
 #[derive(Debug)]
 pub(crate) struct Watched {
     /// Dropped at the end, so that a connection which is of no more use is closed now.
-    inner: Option<Incoming>,
+    inner: Option<Frames>,
     deadline: Deadline,
     idle: Option<Duration>,
     /// Taken when the outcome is known. None from the start if the outcome says nothing about the server.
@@ -39,7 +39,7 @@ enum At {
 
 impl Watched {
     pub(crate) fn new(
-        inner: Incoming,
+        inner: Frames,
         deadline: Deadline,
         idle: Option<Duration>,
         permit: Option<Permit>,

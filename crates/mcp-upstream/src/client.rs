@@ -1,22 +1,135 @@
-//! The pooled HTTP client.
+//! The pooled HTTP client, of which there are two.
+//!
+//! Where HTTP/1.1 is what will be spoken, connections are [driven by whoever waits](crate::direct), which costs least.
+//! Where it may be HTTP/2, they are hyper-util's, each with a task.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::Uri;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client as Pooled;
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use portcullis_core::Body;
+use hyper_util::client::legacy::{self, Client as Pooled};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use portcullis_core::{Body, BoxError};
 use rustls::ClientConfig;
+use tokio::net::TcpStream;
 
 use crate::HttpVersion;
 use crate::dial::Dial;
+use crate::direct::{Direct, DirectBody};
 use crate::retry::Budget;
 use crate::timeout::Limits;
 
-pub(crate) type Client = Pooled<Dial<HttpsConnector<HttpConnector>>, Body>;
+/// Makes connections.
+pub(crate) type Connector = Dial<HttpsConnector<HttpConnector>>;
+
+/// A connection's bytes.
+pub(crate) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+
+pub(crate) enum Client {
+    Direct(Direct),
+    Shared(Pooled<Connector, Body>),
+}
+
+impl Client {
+    pub(crate) fn request(&self, request: Request<Body>) -> Sent {
+        match self {
+            Self::Direct(client) => Sent::Direct(Box::pin(client.clone().send(request))),
+            Self::Shared(client) => Sent::Shared(client.request(request)),
+        }
+    }
+}
+
+/// Waits for the head of a response.
+pub(crate) enum Sent {
+    Direct(Pin<Box<dyn Future<Output = Result<Response<DirectBody>, Lost>> + Send>>),
+    Shared(legacy::ResponseFuture),
+}
+
+impl Future for Sent {
+    type Output = Result<Response<Frames>, Lost>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Self::Direct(sent) => sent.as_mut().poll(cx).map_ok(|response| response.map(Frames::Direct)),
+            Self::Shared(sent) => {
+                Pin::new(sent).poll(cx).map_ok(|response| response.map(Frames::Shared)).map_err(Lost::Shared)
+            }
+        }
+    }
+}
+
+/// Why there is no response.
+#[derive(Debug)]
+pub(crate) enum Lost {
+    /// No connection could be made.
+    Connect(BoxError),
+    /// The connection broke.
+    Exchange(hyper::Error),
+    /// Either of the two, as hyper-util's client tells it.
+    Shared(legacy::Error),
+}
+
+impl Lost {
+    /// Whether no connection could be made.
+    pub(crate) fn is_connect(&self) -> bool {
+        match self {
+            Self::Connect(_) => true,
+            Self::Exchange(_) => false,
+            Self::Shared(error) => error.is_connect(),
+        }
+    }
+
+    pub(crate) fn error(&self) -> &(dyn std::error::Error + 'static) {
+        match self {
+            Self::Connect(error) => &**error,
+            Self::Exchange(error) => error,
+            Self::Shared(error) => error,
+        }
+    }
+}
+
+/// The body of a response, as it comes from the connection.
+#[derive(Debug)]
+pub(crate) enum Frames {
+    Direct(DirectBody),
+    Shared(Incoming),
+}
+
+impl HttpBody for Frames {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.get_mut() {
+            Self::Direct(body) => Pin::new(body).poll_frame(cx),
+            Self::Shared(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Direct(body) => body.is_end_stream(),
+            Self::Shared(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Direct(body) => body.size_hint(),
+            Self::Shared(body) => body.size_hint(),
+        }
+    }
+}
 
 /// The most bytes of a response's head, which is also the most that one read takes from the socket.
 pub(crate) const MAX_HEAD: usize = 128 * 1024;
@@ -51,7 +164,14 @@ impl Pool {
             HttpVersion::Http2 => schemes.enable_http2().wrap_connector(tcp),
         };
 
-        Pooled::builder(TokioExecutor::new())
+        let secure = uri.scheme_str() == Some("https");
+        let dial = Dial::new(connector, self.limits.connect, budget);
+        // Without TLS there is nothing to choose a version by.
+        let is_http1 = self.version == HttpVersion::Http1 || (self.version == HttpVersion::Auto && !secure);
+        if is_http1 && let Some(direct) = Direct::new(uri, dial.clone(), self.max_idle) {
+            return Client::Direct(direct);
+        }
+        let shared = Pooled::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(60))
             .pool_max_idle_per_host(self.max_idle)
@@ -62,6 +182,7 @@ impl Pool {
             .timer(TokioTimer::new())
             .http2_keep_alive_interval(PING)
             .http2_keep_alive_timeout(Duration::from_secs(20))
-            .build(Dial::new(connector, self.limits.connect, budget))
+            .build(dial);
+        Client::Shared(shared)
     }
 }

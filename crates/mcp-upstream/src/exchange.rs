@@ -6,14 +6,13 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, Uri, header as names};
-use hyper::body::Incoming;
-use hyper_util::client::legacy::ResponseFuture;
 use portcullis_core::Body;
 use portcullis_mcp_jsonrpc::{Failure, FailureKind, header};
 use tokio::time::{Sleep, sleep};
 
 use crate::body::Watched;
 use crate::circuit::{Permit, is_trouble};
+use crate::client::{Frames, Lost, Sent};
 use crate::failure;
 use crate::retry::Effect;
 use crate::timeout::{Deadline, Stage};
@@ -34,7 +33,7 @@ pub(crate) struct Exchange {
 enum State {
     /// The circuit is open.
     Refuse,
-    Send(ResponseFuture),
+    Send(Sent),
     BackOff(Pin<Box<Sleep>>),
 }
 
@@ -91,7 +90,7 @@ impl Exchange {
     }
 
     /// Starts to wait for the next attempt, or gives the attempts up.
-    fn back_off(&mut self, error: &hyper_util::client::legacy::Error) -> Result<(), Failure> {
+    fn back_off(&mut self, error: &Lost) -> Result<(), Failure> {
         let (loss, failure) = failure::of_request(error);
         let effect = if self.again.is_some() { Effect::Read } else { Effect::Any };
         match self.core.budget.spend(loss, effect, self.retries) {
@@ -104,7 +103,7 @@ impl Exchange {
         }
     }
 
-    fn respond(&mut self, response: Response<Incoming>) -> Result<Response<Watched>, Failure> {
+    fn respond(&mut self, response: Response<Frames>) -> Result<Response<Watched>, Failure> {
         let is_json = response.headers().get(names::CONTENT_TYPE).is_some_and(header::is_json);
         let mut permit = self.permit.take();
         if let Some(permit) = &mut permit {

@@ -3,9 +3,9 @@
 use std::error::Error;
 use std::io;
 
-use hyper_util::client::legacy;
 use portcullis_mcp_jsonrpc::{Failure, FailureKind};
 
+use crate::client::Lost;
 use crate::retry::Loss;
 use crate::timeout::Stage;
 
@@ -22,8 +22,9 @@ impl std::fmt::Display for Cause {
 impl Error for Cause {}
 
 /// An exchange that ended before its response began.
-pub(crate) fn of_request(error: &legacy::Error) -> (Loss, Failure) {
-    let (loss, kind) = match (error.is_connect(), is_late(error)) {
+pub(crate) fn of_request(lost: &Lost) -> (Loss, Failure) {
+    let error = lost.error();
+    let (loss, kind) = match (lost.is_connect(), is_late(error)) {
         (true, true) => (Loss::Late, FailureKind::Timeout),
         // The connector has already tried again as often as it may.
         (true, false) => (Loss::Late, FailureKind::Unreachable),

@@ -93,6 +93,7 @@ mod circuit;
 mod client;
 mod config;
 mod dial;
+mod direct;
 mod error;
 mod exchange;
 mod failure;
