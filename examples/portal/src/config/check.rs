@@ -33,7 +33,10 @@ fn read(text: &str) -> Result<raw::Root, Vec<Problem>> {
 
     let (table, errors) = toml::de::DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        return Err(errors.iter().map(|error| syntax(text, error)).collect());
+        let mut problems: Vec<_> = errors.iter().map(|error| syntax(text, error)).collect();
+        // What follows the first fault of a line is the reader finding its way back.
+        problems.dedup_by_key(|problem| problem.line());
+        return Err(problems);
     }
     raw::Root::deserialize(toml::de::Deserializer::from(table))
         .map_err(|error| vec![Problem::new(text, error.span().unwrap_or_default(), error.message())])

@@ -260,13 +260,15 @@ fn every_fault_is_told_with_its_place() {
             &["6:19: unknown field `vault`, expected `env` or `file`"],
         ),
     ];
+    let mut wrong = Vec::new();
     for (name, text, expected) in rows {
         let found = problems(text);
-        assert_eq!(found.len(), expected.len(), "{name}: {found:?}");
-        for (found, expected) in found.iter().zip(*expected) {
-            assert!(found.contains(expected), "{name}: {found:?} does not say {expected:?}");
+        let fits = |(found, expected): (&String, &&str)| found.contains(expected);
+        if found.len() != expected.len() || !found.iter().zip(*expected).all(fits) {
+            wrong.push(format!("{name}: {found:#?} instead of {expected:#?}"));
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use portcullis_mcp_jsonrpc::{Id, code};
+use portcullis_mcp_jsonrpc::{Failure, Id, Message, Reply, code};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
-use super::host::{Answer, Content, cacheable, no_method};
+use super::host::{Answer, Content, cacheable, fragment, no_method};
 
 /// How many notes, of how many bytes, are kept at most.
 const MOST: usize = 100;
@@ -14,6 +15,8 @@ const LONGEST: usize = 4_096;
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     texts: Mutex<Vec<String>>,
+    /// How many there are, for whoever listens.
+    count: watch::Sender<usize>,
 }
 
 impl Content for Notes {
@@ -22,10 +25,10 @@ impl Content for Notes {
     }
 
     fn capabilities(&self) -> Value {
-        json!({ "tools": {}, "resources": {}, "prompts": {} })
+        json!({ "tools": {}, "resources": { "listChanged": true }, "prompts": {} })
     }
 
-    fn answer(&self, _: &Id, method: &str, params: &Value) -> Answer {
+    fn answer(&self, id: &Id, method: &str, params: &Value) -> Answer {
         match method {
             "tools/list" => Answer::list("tools", tools()),
             "tools/call" => match params["name"].as_str() {
@@ -46,6 +49,7 @@ impl Content for Notes {
             ),
             "prompts/get" if params["name"] == "summarize" => self.prompt(),
             "prompts/get" => Answer::unknown("prompt"),
+            "subscriptions/listen" => self.listen(id, &params["notifications"]),
             _ => no_method(),
         }
     }
@@ -62,6 +66,7 @@ impl Notes {
             return Answer::Result(json!({ "isError": true, "content": [{ "type": "text", "text": text }] }));
         }
         texts.push(text.to_owned());
+        self.count.send_replace(texts.len());
         Answer::text(format!("Kept as note://{}.", texts.len()))
     }
 
@@ -100,6 +105,37 @@ impl Notes {
         Answer::Result(json!({
             "messages": [{ "role": "user", "content": { "type": "text", "text": text } }],
         }))
+    }
+
+    /// Acknowledges, then tells of each new note.
+    fn listen(&self, id: &Id, wanted: &Value) -> Answer {
+        let wanted = wanted["resourcesListChanged"] == true;
+        let meta = format!(r#"{{"io.modelcontextprotocol/subscriptionId":{}}}"#, id.to_json());
+        let meta: Value = serde_json::from_str(&meta).unwrap_or_default();
+        let granted = if wanted { json!({ "resourcesListChanged": true }) } else { json!({}) };
+        let acknowledged = json!({ "notifications": granted, "_meta": meta.clone() });
+        let first = Message::from_notification(
+            "notifications/subscriptions/acknowledged",
+            &fragment(acknowledged, false),
+        );
+        let changed = json!({ "_meta": meta });
+        let changed =
+            Message::from_notification("notifications/resources/list_changed", &fragment(changed, false));
+        let begin = (Some(first), self.count.subscribe());
+        let messages = futures_util::stream::unfold(begin, move |(first, mut count)| {
+            let changed = changed.clone();
+            async move {
+                if let Some(first) = first {
+                    return Some((Ok::<_, Failure>(first), (None, count)));
+                }
+                match count.changed().await {
+                    Ok(()) if wanted => Some((Ok(changed), (None, count))),
+                    // There was nothing this client wanted to hear, or there never will be anything.
+                    Ok(()) | Err(_) => std::future::pending().await,
+                }
+            }
+        });
+        Answer::Stream(Reply::stream(messages))
     }
 
     /// A list of whole texts is whole, whoever panicked.

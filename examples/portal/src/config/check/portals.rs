@@ -29,7 +29,7 @@ impl Checker<'_> {
         if portals.is_empty() {
             self.problem(0..0, "there is no [[portal]], so nothing would be served");
         }
-        let local = listen.iter().any(|address| is_local(address));
+        let local = listen.is_empty() || listen.iter().any(|address| is_local(address));
         let mut checked: Vec<Portal> = Vec::new();
         let mut ids = HashMap::new();
         for portal in portals {
