@@ -1,6 +1,7 @@
 //! Requests that the portal makes by itself.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 
 use http::request::Parts;
 use portcullis_mcp_jsonrpc::{Call, Fragment, Id, Kind, Message, PROTOCOL_VERSION, Reply};
@@ -59,7 +60,7 @@ async fn answer(mut reply: Reply) -> Result<Message, Trouble> {
         let message = message?;
         match message.kind() {
             Kind::Result => return Ok(message),
-            Kind::Error => return Err(Trouble::Answer(message)),
+            Kind::Error => return Err(Trouble::Answer(Arc::new(message))),
             Kind::Notification | Kind::Request => {}
         }
     }

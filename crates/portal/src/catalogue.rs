@@ -2,8 +2,6 @@
 
 mod fetch;
 pub(crate) mod page;
-#[cfg(test)]
-mod tests;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -14,6 +12,8 @@ use bytes::Bytes;
 use portcullis_mcp_jsonrpc::header::HeaderParams;
 
 pub(crate) use self::fetch::fetch;
+#[cfg(test)]
+use crate::kind::Kind;
 use crate::shelf::Keep;
 use crate::template::Template;
 
@@ -66,6 +66,21 @@ impl Catalogue {
     /// What a server lists that does not know the method: nothing, and not even that.
     fn not_offered() -> Self {
         Self::new(Vec::new(), false, false)
+    }
+
+    /// A list of things that are nothing but a name or URI.
+    #[cfg(test)]
+    pub(crate) fn of_keys(kind: Kind, keys: &[&str]) -> Self {
+        let item = |key: &&str| {
+            let template = Template::parse(key).filter(|_| kind == Kind::Templates);
+            Item {
+                raw: format!(r#"{{"{}":"{key}"}}"#, kind.key()).into(),
+                key: Arc::from(*key),
+                key_at: kind.key().len() + 5..kind.key().len() + 5 + key.len(),
+                detail: template.map_or(Detail::None, |one| Detail::Template(Box::new(one))),
+            }
+        };
+        Self::new(keys.iter().map(item).collect(), true, false)
     }
 
     /// A number that no other catalogue has unless it says the same.

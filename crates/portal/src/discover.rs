@@ -2,8 +2,6 @@
 
 mod merge;
 mod offer;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -19,14 +19,14 @@ pub struct ResponseFuture {
 }
 
 enum State {
-    Ready(Option<Result<Reply, Failure>>),
+    Ready(Option<Box<Reply>>),
     Forward(Forward),
     Work(Sending),
 }
 
 impl ResponseFuture {
     pub(crate) fn ready(reply: Reply) -> Self {
-        Self { state: State::Ready(Some(Ok(reply))) }
+        Self { state: State::Ready(Some(Box::new(reply))) }
     }
 
     pub(crate) fn forward(forward: Forward) -> Self {
@@ -43,7 +43,8 @@ impl Future for ResponseFuture {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.state {
-            State::Ready(result) => result.take().map_or(Poll::Pending, Poll::Ready),
+            // Polled again after it was ready, a future may do as it likes.
+            State::Ready(reply) => reply.take().map_or(Poll::Pending, |reply| Poll::Ready(Ok(*reply))),
             State::Forward(forward) => Pin::new(forward).poll(cx),
             State::Work(work) => work.as_mut().poll(cx),
         }

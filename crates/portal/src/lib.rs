@@ -1,4 +1,89 @@
-//! Many MCP servers as one.
+//! Many MCP servers as one: a message-level `tower` service that routes calls, merges lists, and keeps what may be
+//! kept.
+//!
+//! A [`Portal`] passes a call to the one server that it is for, and answers itself what concerns them all: the lists
+//! of tools, prompts, resources and templates, `server/discover` and `subscriptions/listen`. It refuses names and URIs
+//! that nobody has or, where names are not prefixed, that more than one server has; cursors that are not its own;
+//! `Mcp-Param-*` headers that do not say what a tool's arguments say; and methods that no one server can be asked.
+//!
+//! ```
+//! use portcullis_mcp_jsonrpc::{Call, Failure, Fragment, Id, Message, Reply};
+//! use portcullis_portal::{Portal, Server};
+//! use tower::{Service, ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A server that says which tool it was called for.
+//! let echo = service_fn(|call: Call| async move {
+//!     let text = format!(r#"{{"resultType":"complete","content":[],"tool":"{}"}}"#, call.name().unwrap_or(""));
+//!     let result = Fragment::parse(text).map_err(|error| Failure::from_error(error.into()))?;
+//!     Ok::<_, Failure>(Reply::result(call.id().unwrap_or(&Id::from(0)), &result))
+//! });
+//! let mut portal = Portal::builder("acme")
+//!     .server(Server::new("github", echo)?)
+//!     .server(Server::new("jira", echo)?)
+//!     .build()?;
+//!
+//! let call = |name: &str| {
+//!     let params = Fragment::parse(format!(r#"{{"name":"{name}","arguments":{{}}}}"#))?;
+//!     Ok::<_, portcullis_mcp_jsonrpc::MessageError>(Call::new(Message::from_request(&Id::from(1), "tools/call", &params)))
+//! };
+//! let reply = portal.ready().await?.call(call("jira_search")?).await?;
+//! let answer = reply.as_single().and_then(|message| message.result()).unwrap_or_default();
+//! assert!(answer.ends_with(br#""tool":"search"}"#));
+//!
+//! // Nobody has a tool of this name.
+//! let reply = portal.ready().await?.call(call("search")?).await?;
+//! assert_eq!(reply.as_single().and_then(|message| message.error_code()), Some(-32602));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Names
+//!
+//! A tool or prompt `search` of server `github` is `github_search` to clients, by [`Namespace`]: always, where it is
+//! needed, or never. Ids hold no underscore, so the first one splits the name again, and under [`Namespace::Always`] a
+//! call is routed without any list. URIs are never changed: a resource belongs to the first server that lists it, or
+//! that has a template for it. What more than one server has is told in the `_meta` of the lists, under
+//! `io.portcullis/collisions`.
+//!
+//! # If a server fails
+//!
+//! The others are listed and served. Lists name the servers that could not be asked under `io.portcullis/unavailable`
+//! and serve what these listed last for [a while](Builder::max_stale); [`Portal::health`] and the logs tell the
+//! operator. A call to the server itself fails with its [`Failure`](portcullis_mcp_jsonrpc::Failure).
+//!
+//! # What is kept, and for whom
+//!
+//! Lists and descriptions are kept for as long as a server's `ttlMs` says, or until it announces a change. What it
+//! marks `public` serves everyone; all else serves only callers whose whole
+//! [`Principal`](portcullis_core::Principal) is equal. Many who ask at once ask the server once.
+//!
+//! # What it trusts and cannot see
+//!
+//! It trusts whoever wrote the `Principal` into the call's extensions, and a server's word that a list is public
+//! ([`Server::per_principal`] does not). Two callers without a principal are one to it, whatever their headers say, so
+//! put authentication outside of a portal whose servers answer by user. It knows MCP 2026-07-28 only: adapters for older
+//! servers belong inside a [`Server`]'s service.
+//!
+//! # Its place in a stack
+//!
+//! Innermost of the message layers; outside of it is what decides and records, so that it sees the names that clients
+//! see. Inside it, per server, is what speaks to that server: timeouts, credentials, the encoder.
+//!
+//! # What it costs
+//!
+//! A `tools/call` under [`Namespace::Always`]: one copy of the message to cut the prefix off, one box for the server's
+//! future, and one more if the reply is a stream; no lock and no lookup but for tools with `x-mcp-header`. A merged
+//! list is composed once for each state of its parts and copied for each answer. A listener costs one small task-free
+//! state machine for each server. A clone of the portal is a pointer.
+//!
+//! Everything is bounded: items and pages of a list, callers and bytes that are kept, calls and streams at one server,
+//! those that wait, and each wait. The setters of [`Builder`] and [`Server`] name the limits.
+//!
+//! # Features
+//!
+//! None.
 
 mod ask;
 mod backend;

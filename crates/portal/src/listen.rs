@@ -4,8 +4,6 @@ mod filter;
 mod merged;
 mod source;
 mod stamp;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 
@@ -30,9 +28,9 @@ use crate::trouble::Trouble;
 /// What became of one server's stream.
 enum Begun {
     /// It is open, and this is what the server agreed to.
-    Open(Source, Filter),
+    Open(Box<Source>, Filter),
     /// The server cannot be reached now; it is tried again while the client listens.
-    Later(Source, Trouble),
+    Later(Box<Source>, Trouble),
     /// The server has nothing to tell, or says no.
     No(Option<Trouble>),
 }
@@ -143,7 +141,7 @@ impl Shared {
             Err(failure) => return Begun::No(Some(failure.into())),
         };
         let backoff = Backoff::new(self.settings.seed ^ (server as u64) << 32);
-        let mut source = Source::new(Arc::clone(backend), call, part, backoff, limit);
+        let mut source = Box::new(Source::new(Arc::clone(backend), call, part, backoff, limit));
         match tokio::time::timeout_at(deadline, source.open()).await {
             Ok(Ok(agreed)) => Begun::Open(source, agreed),
             Ok(Err(Trouble::Answer(answer))) => Begun::No(Some(Trouble::Answer(answer))),

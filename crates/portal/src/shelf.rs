@@ -8,8 +8,6 @@
 
 mod flight;
 mod state;
-#[cfg(test)]
-mod tests;
 
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -61,6 +59,12 @@ pub(crate) enum Need {
     Within(Duration),
     /// Any that is there. What was never asked is asked.
     Any,
+}
+
+/// What is to be done for an answer.
+enum Step<T> {
+    Found(Stock<T>),
+    Wait(Landing<T>),
 }
 
 /// How much a shelf holds.
@@ -126,10 +130,9 @@ impl<T: Keep> Shelf<T> {
     {
         let mut alone = false;
         loop {
-            let mut landing = match self.find_or_ask(class, need, alone, ask.clone()) {
-                Ok(stock) => return Ok(stock),
-                Err(Ok(landing)) => landing,
-                Err(Err(trouble)) => return Err(trouble),
+            let mut landing = match self.find_or_ask(class, need, alone, ask.clone())? {
+                Step::Found(stock) => return Ok(stock),
+                Step::Wait(landing) => landing,
             };
             match landing.wait().await {
                 Landed::Answer(stock) => {
@@ -154,14 +157,14 @@ impl<T: Keep> Shelf<T> {
         need: Need,
         alone: bool,
         ask: F,
-    ) -> Result<Stock<T>, Result<Landing<T>, Trouble>>
+    ) -> Result<Step<T>, Trouble>
     where
         F: FnOnce() -> Q,
         Q: Future<Output = Result<Fetched<T>, Trouble>> + Send + 'static,
     {
         let mut state = self.state();
         if let Some(stock) = state.find(class, need) {
-            return Ok(stock);
+            return Ok(Step::Found(stock));
         }
         let patience = match need {
             Need::Fresh(pause) | Need::Within(pause) => pause,
@@ -170,10 +173,10 @@ impl<T: Keep> Shelf<T> {
         if let Some((at, trouble)) = state.failure(class)
             && at.elapsed() < patience
         {
-            return Err(Err(trouble));
+            return Err(trouble);
         }
         if let Some(landing) = state.join(class, alone) {
-            return Err(Ok(landing));
+            return Ok(Step::Wait(landing));
         }
         let (takeoff, landing) = state.depart(class);
         drop(state);
@@ -188,7 +191,7 @@ impl<T: Keep> Shelf<T> {
             flight.land(answer);
         };
         tokio::spawn(task.in_current_span());
-        Err(Ok(landing))
+        Ok(Step::Wait(landing))
     }
 
     /// Puts an answer where it belongs, and tells those who wait for it.

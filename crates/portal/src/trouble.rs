@@ -11,7 +11,7 @@ pub(crate) enum Trouble {
     /// It could not be asked, or its answer could not be understood.
     Failure(FailureKind, Arc<str>),
     /// It said no: an error of its own.
-    Answer(Message),
+    Answer(Arc<Message>),
 }
 
 impl Trouble {

@@ -1,4 +1,11 @@
 //! Who shares what with whom, and for how long. A mistake here is a breach.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
 
 mod support;
 

@@ -1,4 +1,11 @@
 //! Merged lists: order, pages, cursors, partial failure, bounds.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
 
 mod support;
 

@@ -16,6 +16,7 @@ use super::stamp::{KEY, stamp};
 use crate::backend::Backend;
 
 /// Something that a server's stream had to tell.
+#[expect(clippy::large_enum_variant, reason = "nearly all are messages, and none is kept")]
 pub(super) enum Event {
     Message(Arc<Backend>, Message),
     Reopened(Arc<Backend>, Filter),

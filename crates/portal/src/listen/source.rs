@@ -19,6 +19,7 @@ use crate::trouble::Trouble;
 const GOOD: Duration = Duration::from_secs(30);
 
 /// What a server's stream has to tell.
+#[expect(clippy::large_enum_variant, reason = "nearly all are messages, and none is kept")]
 pub(crate) enum Next {
     /// A notification.
     Message(Message),
@@ -107,7 +108,7 @@ impl Source {
                     self.acknowledgement = Some(message);
                     return Ok(agreed);
                 }
-                (Kind::Error, _) => return Err(Trouble::Answer(message)),
+                (Kind::Error, _) => return Err(Trouble::Answer(Arc::new(message))),
                 (Kind::Result, _) => break,
                 // Nothing may come before the acknowledgement (Subscriptions, "Acknowledgment").
                 _ => {}
