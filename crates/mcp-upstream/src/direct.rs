@@ -12,7 +12,7 @@ mod pool;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, Uri, header};
@@ -157,9 +157,4 @@ impl std::fmt::Debug for DirectBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("DirectBody").field("frames", &self.frames).finish_non_exhaustive()
     }
-}
-
-/// Lets a connection do what it can without waiting for anything.
-fn poll_now(connection: &mut Connection) {
-    connection.drive(&mut Context::from_waker(Waker::noop()));
 }

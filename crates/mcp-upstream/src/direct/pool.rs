@@ -1,14 +1,13 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Context;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use hyper::client::conn::http1;
 use portcullis_core::Body;
 use tokio::time::Instant;
 
-use super::poll_now;
 use crate::client::Stream;
 
 /// For how long a connection is kept that nobody uses.
@@ -33,9 +32,9 @@ impl Connection {
         self.closed = self.closed || self.driver.as_mut().poll(cx).is_ready();
     }
 
-    /// Whether another request may be sent. Nobody is woken by the connection after this.
-    fn is_idle(&mut self) -> bool {
-        poll_now(self);
+    /// Whether another request may be sent. From here on, what happens to the connection wakes `waker`.
+    fn is_idle(&mut self, waker: &Waker) -> bool {
+        self.drive(&mut Context::from_waker(waker));
         !self.closed && self.sender.is_ready()
     }
 }
@@ -49,8 +48,9 @@ pub(super) struct Pool {
 #[derive(Default)]
 struct Idle {
     connections: VecDeque<Connection>,
-    /// Whether a task looks after them.
-    swept: bool,
+    /// The task that closes what the server has closed, or what nobody has used for too long. One for all of them, and
+    /// asleep while calls come and go.
+    sweeper: Option<Waker>,
 }
 
 impl Pool {
@@ -58,11 +58,11 @@ impl Pool {
         Self { idle: Mutex::default(), max }
     }
 
-    /// A connection that was open a moment ago. The one used last is the one least likely to be closed by now.
+    /// A connection that is open. The one used last is the one least likely to be closed in a moment.
     pub(super) fn take(&self) -> Option<Connection> {
         loop {
             let mut connection = self.idle().connections.pop_back()?;
-            if connection.is_idle() {
+            if connection.is_idle(Waker::noop()) {
                 return Some(connection);
             }
         }
@@ -70,56 +70,68 @@ impl Pool {
 
     /// Keeps a connection, if it is idle and there is room.
     pub(super) fn park(self: &Arc<Self>, mut connection: Connection) {
-        if self.max == 0 || !connection.is_idle() {
+        let Some(sweeper) = self.sweeper() else { return };
+        if !connection.is_idle(&sweeper) {
             return;
         }
         connection.parked = Instant::now();
         let mut idle = self.idle();
         idle.connections.push_back(connection);
         let oldest = (idle.connections.len() > self.max).then(|| idle.connections.pop_front());
-        let unswept = !std::mem::replace(&mut idle.swept, true);
         drop(idle);
         drop(oldest);
-        if unswept {
-            self.sweep_from_now_on();
+    }
+
+    /// The sweeper, which starts with the first connection; none outside of a runtime, where nothing can be kept.
+    fn sweeper(self: &Arc<Self>) -> Option<Waker> {
+        if let Some(waker) = &self.idle().sweeper {
+            return Some(waker.clone());
         }
+        let runtime = tokio::runtime::Handle::try_current().ok()?;
+        self.idle().sweeper = Some(Waker::noop().clone());
+        runtime.spawn(sweep(Arc::downgrade(self)));
+        Some(Waker::noop().clone())
     }
 
-    /// Closes what has been idle for too long, until nothing is idle any more.
-    fn sweep_from_now_on(self: &Arc<Self>) {
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let pool = Arc::downgrade(self);
-        runtime.spawn(async move {
-            loop {
-                tokio::time::sleep(IDLE / 4).await;
-                let Some(pool) = pool.upgrade() else { return };
-                if pool.sweep() {
-                    return;
-                }
-            }
-        });
-    }
-
-    /// Whether nothing is left.
-    fn sweep(&self) -> bool {
+    fn sweep(&self, waker: &Waker) {
         let mut closed = Vec::new();
         let mut idle = self.idle();
         for mut connection in std::mem::take(&mut idle.connections) {
-            if connection.parked.elapsed() < IDLE && connection.is_idle() {
+            if connection.parked.elapsed() < IDLE && connection.is_idle(waker) {
                 idle.connections.push_back(connection);
             } else {
                 closed.push(connection);
             }
         }
-        idle.swept = !idle.connections.is_empty();
-        let empty = !idle.swept;
+        idle.sweeper = Some(waker.clone());
         drop(idle);
         drop(closed);
-        empty
     }
 
     /// A panic while the list was changed leaves a list that is still whole, so poisoning is ignored.
     fn idle(&self) -> MutexGuard<'_, Idle> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        if let Some(sweeper) = self.idle().sweeper.take() {
+            sweeper.wake();
+        }
+    }
+}
+
+/// Runs until the pool is gone.
+async fn sweep(pool: Weak<Pool>) {
+    let mut timer = Box::pin(tokio::time::sleep(IDLE / 4));
+    std::future::poll_fn(move |cx| {
+        let Some(pool) = pool.upgrade() else { return Poll::Ready(()) };
+        while timer.as_mut().poll(cx).is_ready() {
+            timer.as_mut().reset(Instant::now() + IDLE / 4);
+        }
+        pool.sweep(cx.waker());
+        Poll::Pending
+    })
+    .await;
 }
