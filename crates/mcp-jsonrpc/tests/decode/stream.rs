@@ -102,7 +102,13 @@ async fn gathered_bytes_are_bounded() {
 /// A server that always has more must not keep the first message from leaving.
 #[tokio::test(start_paused = true)]
 async fn an_endless_stream_is_written_as_it_comes() {
-    let act = Act::with(|_| Ok(Reply::stream(futures_util::stream::repeat_with(|| Ok(notification(10))))));
+    let act = Act::with(|_| {
+        let mut left = 1_000_000_u32;
+        Ok(Reply::stream(futures_util::stream::repeat_with(move || {
+            left = left.checked_sub(1).expect("the stream is written before it ends");
+            Ok(notification(10))
+        })))
+    });
     let mut body = body_of(act).await;
     for _ in 0..100 {
         let (frame, took) = next(&mut body).await;
