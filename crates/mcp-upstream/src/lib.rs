@@ -99,7 +99,6 @@ mod exchange;
 mod failure;
 mod health;
 mod linger;
-mod reply;
 mod retry;
 mod service;
 mod timeout;

@@ -1,12 +1,11 @@
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::Uri;
 use portcullis_mcp_jsonrpc::{Call, Encode, EncodeFuture, Failure, Reply};
 use tower_service::Service;
 
-use crate::reply::restore;
 use crate::retry::{Effect, effect};
 use crate::transport::{Core, Nature, Transport};
 use crate::{BuildError, Health, HttpUpstreamBuilder};
@@ -97,8 +96,7 @@ impl Future for UpstreamFuture {
     type Output = Result<Reply, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let answered = ready!(Pin::new(&mut self.inner).poll(cx));
-        Poll::Ready(restore(answered))
+        Pin::new(&mut self.inner).poll(cx)
     }
 }
 

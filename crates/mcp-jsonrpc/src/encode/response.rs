@@ -34,7 +34,7 @@ where
         status if content_type.is_some_and(header::is_json) => {
             let text = collect(pin!(body), settings.max_answer).await.map_err(|error| match error {
                 Uncollected::Oversize => Failure::new(FailureKind::Oversize),
-                Uncollected::Broken(error) => Failure::new(FailureKind::Close).with_source(error),
+                Uncollected::Broken(error) => closed(error),
             })?;
             let message = match Message::parse(text) {
                 Ok(message) => message,
@@ -157,8 +157,12 @@ fn oversize(error: sse::SseError) -> Failure {
     Failure::new(FailureKind::Oversize).with_source(error)
 }
 
+/// A body that broke off. One that knows a better word than that for what happened has said so with a failure.
 fn closed(error: BoxError) -> Failure {
-    Failure::new(FailureKind::Close).with_source(error)
+    match error.downcast::<Failure>() {
+        Ok(failure) => *failure,
+        Err(error) => Failure::new(FailureKind::Close).with_source(error),
+    }
 }
 
 impl<B> Stream for Events<B>
