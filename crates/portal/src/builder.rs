@@ -62,6 +62,12 @@ impl Builder {
         self
     }
 
+    /// How many bytes are read of one list of one server; the rest is left out and reported. Default: 32 MiB.
+    pub fn max_list_bytes(mut self, bytes: usize) -> Self {
+        self.settings.limits.max_list_bytes = bytes;
+        self
+    }
+
     /// How long past its end a list is still served while its server fails. Default: 10 minutes.
     pub fn max_stale(mut self, age: Duration) -> Self {
         self.settings.limits.max_stale = age;
@@ -86,7 +92,9 @@ impl Builder {
         self
     }
 
-    /// How long `subscriptions/listen` waits for the servers to acknowledge. Default: 1 s.
+    /// How long `subscriptions/listen` waits for the slowest of many servers to acknowledge. Default: 1 s.
+    ///
+    /// A server that is later than that is tried again while the client listens.
     pub fn listen_timeout(mut self, timeout: Duration) -> Self {
         self.settings.limits.listen_timeout = timeout;
         self
@@ -146,6 +154,7 @@ impl Settings {
             ("list_timeout", limits.list_timeout.is_zero()),
             ("max_list_items", limits.max_items == 0),
             ("max_list_pages", limits.max_pages == 0),
+            ("max_list_bytes", limits.max_list_bytes == 0),
             ("max_principals", limits.max_principals == 0),
             ("max_cached_bytes", limits.max_bytes == 0),
             ("listen_timeout", limits.listen_timeout.is_zero()),

@@ -97,6 +97,7 @@ mod error;
 mod future;
 #[doc(hidden)]
 pub mod fuzzing;
+mod headers;
 mod health;
 mod kind;
 mod limit;
@@ -105,6 +106,7 @@ mod listen;
 mod merge;
 mod names;
 mod owner;
+mod reference;
 mod refuse;
 mod resolve;
 mod route;

@@ -124,8 +124,10 @@ impl Shared {
         origin: &Arc<Origin>,
         call: &Call,
     ) -> Begun {
-        let limit = self.settings.limits.listen_timeout;
-        let deadline = tokio::time::Instant::now() + limit;
+        let limits = &self.settings.limits;
+        // Where there is one server only, nobody else has to wait for it.
+        let patience = if self.only().is_some() { limits.list_timeout } else { limits.listen_timeout };
+        let deadline = tokio::time::Instant::now() + patience;
         if self.backends.len() > 1 {
             // A server that does not describe itself is asked for everything; its acknowledgement will tell.
             let offer = tokio::time::timeout_at(deadline, backend.offer(origin, Need::Any)).await;
@@ -141,7 +143,7 @@ impl Shared {
             Err(failure) => return Begun::No(Some(failure.into())),
         };
         let backoff = Backoff::new(self.settings.seed ^ (server as u64) << 32);
-        let mut source = Box::new(Source::new(Arc::clone(backend), call, part, backoff, limit));
+        let mut source = Box::new(Source::new(Arc::clone(backend), call, part, backoff, limits.list_timeout));
         match tokio::time::timeout_at(deadline, source.open()).await {
             Ok(Ok(agreed)) => Begun::Open(source, agreed),
             Ok(Err(Trouble::Answer(answer))) => Begun::No(Some(Trouble::Answer(answer))),

@@ -8,13 +8,15 @@ use portcullis_core::json::{self, Splice};
 use portcullis_mcp_jsonrpc::{Call, Failure, FailureKind, Reply};
 
 use crate::backend::Backend;
-use crate::catalogue::{Catalogue, page};
+use crate::catalogue::Catalogue;
 use crate::class::Origin;
+use crate::headers::agree;
 use crate::kind::Kind;
-use crate::list::Part;
 use crate::owner::{self, Owner};
+use crate::reference::Reference;
 use crate::shared::Shared;
 use crate::shelf::Need;
+use crate::trouble::Trouble;
 use crate::{Namespace, names, refuse};
 
 /// Where a call goes.
@@ -128,6 +130,7 @@ impl Shared {
                 return Ok(found);
             }
             resources.fail_if(need)?;
+            templates.fail_if(need)?;
         }
         Ok(None)
     }
@@ -156,11 +159,12 @@ impl Shared {
             return Known { catalogues: self.peek(kind, origin), failure: None };
         }
         let parts = self.parts(kind, origin, need).await;
-        let lacking = |part: &Part| part.stock.is_none();
-        let failure =
-            self.backends.iter().zip(&parts).find(|(_, part)| lacking(part)).and_then(|(backend, part)| {
-                part.trouble.as_ref().map(|trouble| trouble.to_failure(backend.id()))
-            });
+        let failure = self.backends.iter().zip(&parts).find_map(|(backend, part)| match &part.trouble {
+            Some(trouble @ Trouble::Failure(..)) if part.stock.is_none() => {
+                Some(trouble.to_failure(backend.id()))
+            }
+            _ => None,
+        });
         let catalogues = parts.into_iter().map(|part| part.stock.map(|stock| stock.value)).collect();
         Known { catalogues, failure }
     }
@@ -201,60 +205,6 @@ fn locate(
         }
     }
     owner::by_template(templates, uri)
-}
-
-/// Holds the headers of a `tools/call` against its arguments, if the tool is known to want any mirrored.
-///
-/// The encoder then makes the headers anew from the arguments. A tool that is not known is left to its server, which
-/// checks the headers as the client sent them.
-pub(crate) fn agree(backend: &Backend, call: &mut Call) -> Result<(), Box<Reply>> {
-    if call.method() != "tools/call" {
-        return Ok(());
-    }
-    let Some(tools) = backend.annotated_tools(call) else { return Ok(()) };
-    let Some(params) = call.name().and_then(|name| tools.params(name)) else { return Ok(()) };
-    let arguments = call.message().arguments().unwrap_or(b"{}");
-    // A call that did not come over HTTP has no headers that could lie.
-    if call.headers().contains_key(portcullis_mcp_jsonrpc::header::MCP_METHOD)
-        && let Err(mismatch) = params.check(arguments, call.headers())
-    {
-        return Err(Box::new(refuse::header_mismatch(call, mismatch)));
-    }
-    let params = params.clone();
-    call.extensions_mut().insert(params);
-    Ok(())
-}
-
-/// What a completion is for.
-enum Reference {
-    /// A prompt, by its name, whose literal stands at `at`.
-    Prompt { name: String, at: std::ops::Range<usize> },
-    /// A resource or a template, by its URI.
-    Resource { uri: String },
-}
-
-impl Reference {
-    fn read(call: &Call) -> Option<Self> {
-        let text = call.message().text();
-        let reference = json::find(text, &["params", "ref"]).ok()??;
-        let (mut kind, mut name, mut uri) = (None, None, None);
-        for member in json::members_within(text, reference) {
-            let member = member.ok()?;
-            let value = || page::text(member.value()).map(|text| text.into_owned());
-            if member.key() == "type" {
-                kind = value();
-            } else if member.key() == "name" {
-                name = value().map(|name| (name, member.range()));
-            } else if member.key() == "uri" {
-                uri = value();
-            }
-        }
-        match kind.as_deref()? {
-            "ref/prompt" => name.map(|(name, at)| Self::Prompt { name, at }),
-            "ref/resource" => uri.map(|uri| Self::Resource { uri }),
-            _ => None,
-        }
-    }
 }
 
 fn internal(error: portcullis_core::BoxError) -> Failure {

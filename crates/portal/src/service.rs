@@ -7,9 +7,9 @@ use tower_service::Service;
 use crate::backend::Backend;
 use crate::builder::Builder;
 use crate::future::ResponseFuture;
+use crate::headers::agree;
 use crate::health::Health;
 use crate::kind::Kind;
-use crate::resolve::agree;
 use crate::shared::Shared;
 use crate::{Namespace, names, refuse};
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
+use memchr::memmem;
 use portcullis_core::json::{self, Element, Reader, Token};
 use portcullis_mcp_jsonrpc::header::HeaderParams;
 use portcullis_mcp_jsonrpc::{Message, Part};
@@ -143,6 +144,11 @@ fn read_item(
 }
 
 fn read_params(schema: &[u8]) -> Result<Detail, String> {
+    // Nearly no tool has annotations, and their name can be hidden by escapes only.
+    let may_have = |word: &[u8]| memmem::find(schema, word).is_some();
+    if !may_have(b"x-mcp-header") && !may_have(b"\\u") {
+        return Ok(Detail::None);
+    }
     // A schema of another type says nothing about headers, and is between the server and who calls the tool.
     if schema.first() != Some(&b'{') {
         return Ok(Detail::None);

@@ -15,6 +15,8 @@ use crate::trouble::Trouble;
 /// An answer and when it came.
 #[derive(Debug)]
 pub(super) struct Stored<T> {
+    /// The number of the question that it answers.
+    number: u64,
     value: Arc<T>,
     at: Instant,
     ttl: Duration,
@@ -152,6 +154,7 @@ impl<T: Keep> State<T> {
         let told_apart = self.always_private || fetched.private;
         let private = told_apart || takeoff.number < self.private_since;
         let mut stored = Stored {
+            number: takeoff.number,
             value: Arc::new(fetched.value),
             at: Instant::now(),
             ttl: fetched.ttl,
@@ -172,6 +175,12 @@ impl<T: Keep> State<T> {
             self.public = None;
         }
         self.expects_private = told_apart;
+        // A later question may have been answered sooner; its answer is the newer one.
+        let own = self.private.get(&takeoff.owner).and_then(|slot| slot.stored.as_ref());
+        let before = if private { own } else { self.public.as_ref() };
+        if before.is_some_and(|before| before.number > takeoff.number) {
+            return stock;
+        }
         if private {
             let used = self.tick();
             let slot = Slot { stored: Some(stored), failure: None, used };
