@@ -23,6 +23,9 @@ pub(crate) struct FieldArgs {
     /// Start the portal with this command instead; {listen}, {port} and {upstream} are replaced in its words
     #[arg(long, value_name = "COMMAND", conflicts_with = "portal_bin")]
     portal: Option<String>,
+    /// Let the portal reach the upstream over HTTP/2, many calls on one connection
+    #[arg(long, conflicts_with = "portal")]
+    pub(crate) http2: bool,
     /// Include mcp-proxy 0.6, given its binary
     #[arg(long, value_name = "PATH")]
     mcp_proxy: Option<PathBuf>,
@@ -96,10 +99,13 @@ impl Field {
 
 impl FieldArgs {
     fn portal(&self) -> io::Result<Gateway> {
+        let http2 = self.http2;
         let kind = match (&self.portal, &self.portal_bin) {
             (Some(command), _) => Kind::Command(command.clone()),
-            (None, Some(program)) => Kind::Portal(program.clone()),
-            (None, None) => Kind::Portal(std::env::current_exe()?.with_file_name("portal")),
+            (None, Some(program)) => Kind::Portal { program: program.clone(), http2 },
+            (None, None) => {
+                Kind::Portal { program: std::env::current_exe()?.with_file_name("portal"), http2 }
+            }
         };
         Ok(Gateway { name: "portal".to_owned(), path: "/mcp".to_owned(), kind, verbose: self.logs })
     }

@@ -19,8 +19,8 @@ pub(crate) struct Gateway {
 /// How a gateway is started.
 #[derive(Clone, Debug)]
 pub(crate) enum Kind {
-    /// The portal's binary.
-    Portal(PathBuf),
+    /// The portal's binary, and whether it is to reach the upstream over HTTP/2.
+    Portal { program: PathBuf, http2: bool },
     /// The binary of mcp-proxy 0.6.
     McpProxy(PathBuf),
     /// A program with its arguments, in which `{listen}`, `{port}` and `{upstream}` are replaced.
@@ -46,12 +46,14 @@ impl Drop for ConfigFile {
     }
 }
 
-/// The portal with namespacing and no policy.
+/// The portal with namespacing and no policy, and otherwise as it is by default.
 fn portal_command(
     program: &Path,
     listen: SocketAddr,
     upstream: SocketAddr,
+    http2: bool,
 ) -> io::Result<(Launch, ConfigFile)> {
+    let http_version = if http2 { "2" } else { "auto" };
     let config = ConfigFile::write(
         "portal",
         &format!(
@@ -65,6 +67,7 @@ namespace = "always"
 [[portal.server]]
 id = "up"
 url = "http://{upstream}/mcp"
+http_version = "{http_version}"
 "#
         ),
     )?;
@@ -108,8 +111,8 @@ impl Gateway {
     pub(crate) async fn start(&self, upstream: SocketAddr) -> io::Result<Target> {
         let address = free_address()?;
         let (mut launch, config) = match &self.kind {
-            Kind::Portal(program) => {
-                let (launch, config) = portal_command(program, address, upstream)?;
+            Kind::Portal { program, http2 } => {
+                let (launch, config) = portal_command(program, address, upstream, *http2)?;
                 (launch, Some(config))
             }
             Kind::McpProxy(program) => {

@@ -1,7 +1,8 @@
 //! `load idle`: what an open stream costs that nothing happens on.
 //!
-//! Each stream is a `subscriptions/listen` of its own that was acknowledged. The proxy is measured in the same way; it
-//! holds an upstream connection for each stream, which a gateway that knows what it carries need not do.
+//! Each stream is a `subscriptions/listen` of its own that was acknowledged. The proxy is measured in the same way. A
+//! gateway holds two connections for each stream, one to the client and one to the upstream, unless it shares those to
+//! the upstream (`--http2`).
 
 use std::io;
 use std::sync::Arc;
@@ -61,7 +62,8 @@ pub(crate) async fn run(args: &IdleArgs) -> io::Result<bool> {
     for target in field.targets {
         let target = Arc::new(target);
         let Some(process) = &target.process else { continue };
-        let streams = possible(&target, args.streams);
+        let shared = args.field.http2 && target.name == "portal";
+        let streams = possible(&target, args.streams, if shared { 1 } else { 2 });
         let memory = measure(&target, process, &field.upstream, streams).await?;
         let each = memory.open.saturating_sub(memory.before) as f64 / streams.max(1) as f64;
         let mib = |kib: u64| kib as f64 / 1024.0;
@@ -77,10 +79,9 @@ pub(crate) async fn run(args: &IdleArgs) -> io::Result<bool> {
     Ok(well || !args.check)
 }
 
-/// How many streams can be open at once: the proxy needs two descriptors for each.
-fn possible(target: &Target, wanted: usize) -> usize {
-    let descriptors = open_files().saturating_sub(SPARE);
-    let streams = wanted.min(if target.name == "proxy" { descriptors / 2 } else { descriptors });
+/// How many streams can be open at once that need so many descriptors each.
+fn possible(target: &Target, wanted: usize, descriptors: usize) -> usize {
+    let streams = wanted.min(open_files().saturating_sub(SPARE) / descriptors);
     if streams < wanted {
         eprintln!("{}: {streams} streams instead of {wanted}, for want of file descriptors", target.name);
     }

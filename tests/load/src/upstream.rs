@@ -26,6 +26,9 @@ use body::Script;
 /// Requests larger than this are refused: the generator sends a few hundred bytes.
 const MAX_REQUEST: usize = 64 * 1024;
 
+/// Streams on one HTTP/2 connection: enough for all that are idle.
+const MAX_STREAMS: u32 = 100_000;
+
 /// What the server keeps between requests.
 #[derive(Debug, Default)]
 struct State {
@@ -91,10 +94,10 @@ pub(crate) async fn serve(listener: TcpListener) -> std::io::Result<()> {
                 let state = Arc::clone(&state);
                 async move { Ok::<_, Infallible>(respond(request, &state).await) }
             });
+            let mut connection = auto::Builder::new(TokioExecutor::new());
+            connection.http2().max_concurrent_streams(MAX_STREAMS);
             // A connection that breaks is the peer's doing; the generator counts what it missed.
-            let _ = auto::Builder::new(TokioExecutor::new())
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            let _ = connection.serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
