@@ -209,6 +209,7 @@ impl Decoder {
         let Some(end) = end else { return self.keep_partial().map(|()| None) };
         self.after_cr = self.chunk.get(end) == Some(&b'\r');
         if mem::take(&mut self.in_comment) {
+            self.at_start = false;
             self.chunk.advance(end + 1);
             return Ok(None);
         }

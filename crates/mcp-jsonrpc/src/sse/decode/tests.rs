@@ -222,6 +222,16 @@ fn types_can_cross_threads() {
 
 const LINE_ENDS: [&str; 3] = ["\n", "\r", "\r\n"];
 
+/// The byte order mark is one at the start of the stream only, also when the first line is a comment in two chunks.
+#[test]
+fn a_mark_after_a_comment_is_part_of_its_line() {
+    let wire = ":comment\n\u{feff}data: hidden\n\ndata: shown\n\n".as_bytes();
+    for cut in 0..wire.len() {
+        let (events, ending) = decode_cut(wire, &[cut]);
+        assert_eq!((events, ending), (vec![event("shown")], Ending::Clean), "cut at {cut}");
+    }
+}
+
 fn any_event() -> impl Strategy<Value = Event> {
     (
         prop::collection::vec("[^\r\n]{0,12}", 1..4),
