@@ -90,6 +90,16 @@ impl Backend {
         self.status.failed(failure);
     }
 
+    /// Tells the operator what this server does not give: loudly once, quietly for as long as it goes on.
+    pub(crate) fn lament(&self, what: &str, trouble: &Trouble) {
+        let (.., in_a_row) = self.status.counts();
+        if in_a_row <= 1 {
+            tracing::warn!(server = self.id, what, %trouble, "a server does not answer");
+        } else {
+            tracing::debug!(server = self.id, what, %trouble, "a server still does not answer");
+        }
+    }
+
     pub(crate) fn shelf(&self, kind: Kind) -> &Arc<Shelf<Catalogue>> {
         let [tools, prompts, resources, templates] = &self.lists;
         match kind {

@@ -28,7 +28,7 @@ impl Shared {
             match answer {
                 Ok(stock) => parts.push((backend.id(), stock)),
                 Err(trouble) => {
-                    tracing::warn!(server = backend.id(), %trouble, "a server does not describe itself");
+                    backend.lament("server/discover", &trouble);
                     if self.backends.len() == 1
                         && let Some(answer) = trouble.to_answer(&id)
                     {

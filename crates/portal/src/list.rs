@@ -39,7 +39,7 @@ impl Shared {
             match backend.list(kind, origin, need).await {
                 Ok(stock) => Part { stock: Some(stock), trouble: None },
                 Err(trouble) => {
-                    tracing::warn!(server = backend.id(), kind = kind.noun(), %trouble, "a list is not available");
+                    backend.lament(kind.method(), &trouble);
                     let stale = backend.shelf(kind).peek(&origin.class);
                     let stock = stale.filter(|stock| stock.stale_for <= self.settings.limits.max_stale);
                     Part { stock, trouble: Some(trouble) }
