@@ -112,8 +112,9 @@ impl DecodeLayer {
         self
     }
 
-    /// After how long a silence an event stream carries a comment. A reply whose first message takes longer than that
-    /// becomes an event stream, so that the connection stays open.
+    /// After how long a silence an event stream carries a comment. A streamed reply whose first message takes longer
+    /// than that becomes an event stream, so that the connection stays open. A server that answers with JSON is waited
+    /// for in silence: some clients take a large answer as JSON only.
     pub fn keep_alive(mut self, silence: Duration) -> Self {
         self.settings.keep_alive = silence;
         self

@@ -136,11 +136,12 @@ fn check_head(method: &Method, headers: &HeaderMap) -> Result<(), Rejection> {
     if method != Method::POST {
         return Err(Rejection::new(StatusCode::METHOD_NOT_ALLOWED, "Send each message with a POST."));
     }
-    if !headers.get(names::CONTENT_TYPE).is_some_and(header::is_json) {
+    let content_type = header::only(headers, &names::CONTENT_TYPE).ok().flatten();
+    if !content_type.is_some_and(header::is_json) {
         let text = "Content-Type must be application/json.";
         return Err(Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
     }
-    if headers.get(names::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+    if headers.get_all(names::CONTENT_ENCODING).iter().any(|encoding| encoding != "identity") {
         let text = "Content-Encoding is not supported.";
         return Err(Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
     }

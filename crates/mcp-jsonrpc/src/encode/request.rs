@@ -31,6 +31,9 @@ pub(super) fn from_call(call: Call, target: Option<&Uri>) -> Result<Request<Body
 
     let mut outgoing = match target {
         None => {
+            for name in of_this_connection(&headers) {
+                headers.remove(name);
+            }
             OF_THE_CONNECTION.iter().for_each(|name| drop(headers.remove(name)));
             headers
         }
@@ -49,6 +52,12 @@ pub(super) fn from_call(call: Call, target: Option<&Uri>) -> Result<Request<Body
     *request.headers_mut() = outgoing;
     *request.extensions_mut() = extensions;
     Ok(request)
+}
+
+/// What the `Connection` header itself names.
+fn of_this_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+    let lines = headers.get_all(names::CONNECTION).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).filter_map(|name| name.trim().parse().ok()).collect()
 }
 
 /// Sets the protocol's headers to what the message says.

@@ -38,6 +38,23 @@ async fn the_status_table() {
             code::INVALID_REQUEST,
             NOBODY,
         ),
+        (
+            "two types",
+            ask().header_again(names::CONTENT_TYPE, "text/plain").http(),
+            415,
+            code::INVALID_REQUEST,
+            NOBODY,
+        ),
+        (
+            "gzip, said second",
+            ask()
+                .header(names::CONTENT_ENCODING, "identity")
+                .header_again(names::CONTENT_ENCODING, "gzip")
+                .http(),
+            415,
+            code::INVALID_REQUEST,
+            NOBODY,
+        ),
         ("gzip", ask().header(names::CONTENT_ENCODING, "gzip").http(), 415, code::INVALID_REQUEST, NOBODY),
         ("no Accept", ask().without_header(&names::ACCEPT).http(), 406, code::INVALID_REQUEST, NOBODY),
         (

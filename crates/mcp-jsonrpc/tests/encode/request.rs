@@ -32,6 +32,7 @@ fn loaded() -> Ask {
         (names::CONTENT_ENCODING, "identity"),
         (names::EXPECT, "100-continue"),
         (names::UPGRADE, "h2c"),
+        (HeaderName::from_static("x-hop"), "of the connection"),
         (HeaderName::from_static("x-api-key"), "client"),
         (HeaderName::from_static("x-forwarded-for"), "10.0.0.1"),
         (HeaderName::from_static("traceparent"), "00-1-1-01"),
@@ -78,6 +79,7 @@ async fn in_the_same_process_all_goes_on_but_what_is_of_the_connection() {
     for name in [
         names::CONNECTION,
         names::PROXY_AUTHORIZATION,
+        HeaderName::from_static("x-hop"),
         names::TRANSFER_ENCODING,
         names::CONTENT_LENGTH,
         names::CONTENT_ENCODING,
