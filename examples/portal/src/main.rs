@@ -2,6 +2,12 @@
 
 use std::process::ExitCode;
 
+/// Ten thousand idle streams hold buffers of 8 KiB that are mostly empty. jemalloc keeps the empty parts off the
+/// memory of the machine: 20 KiB a stream where the C library's allocator needs 36.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     portal::main_with(std::env::args_os())
 }
