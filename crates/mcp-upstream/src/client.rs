@@ -34,14 +34,21 @@ pub(crate) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 pub(crate) enum Client {
     Direct(Direct),
-    Shared(Pooled<Connector, Body>),
+    /// A server lets a connection carry so many streams of HTTP/2 at a time and no more, often a hundred. Those that
+    /// never end get a connection of their own, or a hundred of them would stop every call.
+    Shared {
+        calls: Pooled<Connector, Body>,
+        listens: Pooled<Connector, Body>,
+    },
 }
 
 impl Client {
-    pub(crate) fn request(&self, request: Request<Body>) -> Sent {
+    /// Sends a request; `listens` if its answer is a stream without an end.
+    pub(crate) fn request(&self, request: Request<Body>, listens: bool) -> Sent {
         match self {
             Self::Direct(client) => Sent::Direct(Box::pin(client.clone().send(request))),
-            Self::Shared(client) => Sent::Shared(client.request(request)),
+            Self::Shared { listens: client, .. } if listens => Sent::Shared(client.request(request)),
+            Self::Shared { calls: client, .. } => Sent::Shared(client.request(request)),
         }
     }
 }
@@ -171,7 +178,8 @@ impl Pool {
         if is_http1 && let Some(direct) = Direct::new(uri, dial.clone(), self.max_idle) {
             return Client::Direct(direct);
         }
-        let shared = Pooled::builder(TokioExecutor::new())
+        let mut shared = Pooled::builder(TokioExecutor::new());
+        shared
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(60))
             .pool_max_idle_per_host(self.max_idle)
@@ -181,8 +189,7 @@ impl Pool {
             .http2_max_header_list_size(64 * 1024)
             .timer(TokioTimer::new())
             .http2_keep_alive_interval(PING)
-            .http2_keep_alive_timeout(Duration::from_secs(20))
-            .build(dial);
-        Client::Shared(shared)
+            .http2_keep_alive_timeout(Duration::from_secs(20));
+        Client::Shared { calls: shared.build(dial.clone()), listens: shared.build(dial) }
     }
 }

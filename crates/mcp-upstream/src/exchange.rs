@@ -78,7 +78,7 @@ impl Exchange {
         };
         let mut deadline = Deadline::new(core.limits.total.filter(|_| !listens));
         deadline.enter(Stage::Head, Some(core.limits.head));
-        let state = State::Send(core.client.request(request));
+        let state = State::Send(core.client.request(request, listens));
         Self { core, state, permit: Some(permit), deadline, listens, retries: 0, again }
     }
 
@@ -164,7 +164,7 @@ impl Future for Exchange {
                 },
                 State::BackOff(wait) => {
                     if let (Poll::Ready(()), Some(again)) = (wait.as_mut().poll(cx), &this.again) {
-                        this.state = State::Send(this.core.client.request(again.request()));
+                        this.state = State::Send(this.core.client.request(again.request(), this.listens));
                         continue;
                     }
                 }

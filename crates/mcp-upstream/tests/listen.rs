@@ -12,7 +12,8 @@ use http::{Request, Response};
 use http_body_util::channel::Channel;
 use portcullis_core::Body;
 use portcullis_mcp_jsonrpc::FailureKind;
-use support::{call, next, serve_http, to};
+use portcullis_mcp_upstream::HttpVersion;
+use support::{ask, call, next, result, serve_http, to};
 use tower::ServiceExt;
 
 const NEWS: &str = "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"}\n\n";
@@ -69,4 +70,30 @@ async fn a_reader_that_takes_its_time_is_no_silence() {
     tokio::time::sleep(Duration::from_millis(150)).await;
     let failure = next(&mut reply).await.unwrap().unwrap_err();
     assert_eq!(failure.to_string(), "timed out: the response stood still for longer than its idle timeout");
+}
+
+/// hyper's server lets a connection carry 200 streams at a time.
+#[tokio::test]
+async fn streams_without_an_end_do_not_use_up_the_connection_of_the_calls() {
+    let address = serve_http(|request: Request<Bytes>| async move {
+        let response = Response::builder();
+        if request.headers()["mcp-method"] != "subscriptions/listen" {
+            return response.header("content-type", "application/json").body(Body::from(result(1))).unwrap();
+        }
+        let (mut sender, body) = Channel::<Bytes, std::convert::Infallible>::new(1);
+        tokio::spawn(async move {
+            let _ = sender.send_data(Bytes::from_static(NEWS.as_bytes())).await;
+            std::future::pending::<()>().await;
+        });
+        response.header("content-type", "text/event-stream").body(Body::new(body)).unwrap()
+    })
+    .await;
+    let upstream = to(address).http_version(HttpVersion::Http2).build().unwrap();
+    let mut open = Vec::new();
+    for _ in 0..200 {
+        let mut reply = upstream.clone().oneshot(call("subscriptions/listen")).await.unwrap();
+        assert!(next(&mut reply).await.unwrap().is_ok());
+        open.push(reply);
+    }
+    assert!(ask(&upstream, call("tools/call")).await.is_ok());
 }
