@@ -1,13 +1,19 @@
-//! Ends subscription streams politely: a layer that says so when this process, or this set-up, is about to go.
+//! Looks after subscription streams: a layer that ends them politely when this process, or this set-up, is about to go,
+//! and that keeps what is held for them small.
 //!
 //! A `subscriptions/listen` stream never ends by itself, so a drain would wait for it in vain, and a client whose
 //! portal was reconfigured would listen to servers that nobody offers any more. The specification has words for this:
 //! a result, after which the client may subscribe anew (2026-07-28, Subscriptions, "Graceful Closure").
+//!
+//! The portal keeps the call that began a stream for as long as the stream is open, and what hyper has read is a slice of
+//! its buffer of 8 KiB. A copy of the few hundred bytes that matter lets that buffer go.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use futures_core::Stream;
+use http::{HeaderValue, Uri};
 use pin_project_lite::pin_project;
 use portcullis_mcp_jsonrpc::{Call, Failure, Fragment, Id, Message, Reply};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -56,12 +62,30 @@ where
     }
 
     fn call(&mut self, call: Call) -> Self::Future {
-        let subscriber = match call.id() {
-            Some(id) if call.method() == LISTEN => Some((id.clone(), self.end.clone())),
-            _ => None,
+        let (call, subscriber) = match call.id().cloned() {
+            Some(id) if call.method() == LISTEN => (lean(call), Some((id, self.end.clone()))),
+            _ => (call, None),
         };
         ResponseFuture { inner: self.inner.call(call), subscriber }
     }
+}
+
+/// The same call in memory of its own.
+fn lean(call: Call) -> Call {
+    let (message, mut head) = call.into_parts();
+    // What was read once reads the same again, so the fallbacks are never taken.
+    let copy = Message::parse(Bytes::copy_from_slice(message.text())).unwrap_or(message);
+    for value in head.headers.values_mut() {
+        let sensitive = value.is_sensitive();
+        if let Ok(copy) = HeaderValue::from_bytes(value.as_bytes()) {
+            *value = copy;
+            value.set_sensitive(sensitive);
+        }
+    }
+    if let Ok(copy) = Uri::try_from(head.uri.to_string()) {
+        head.uri = copy;
+    }
+    Call::from_parts(copy, head)
 }
 
 pin_project! {
@@ -168,6 +192,19 @@ mod tests {
         assert_eq!(last.result(), Some(expected.as_bytes()));
         assert_eq!(last.id(), Some(&Id::from("listen:0")));
         assert!(poll_fn(|cx| reply.poll_message(cx)).await.is_none());
+    }
+
+    #[test]
+    fn a_lean_call_says_the_same_in_memory_of_its_own() {
+        let buffer = Bytes::from_static(br#"{"jsonrpc":"2.0","id":0,"method":"subscriptions/listen"}"#);
+        let mut request = http::Request::post("/mcp?a=b").header("x-a", "b").body(()).unwrap();
+        request.headers_mut().get_mut("x-a").unwrap().set_sensitive(true);
+        let call = Call::from_parts(Message::parse(buffer.clone()).unwrap(), request.into_parts().0);
+        let copy = lean(call.clone());
+        assert_eq!((copy.message().text(), copy.headers()), (&buffer, call.headers()));
+        assert_eq!(copy.head().uri, call.head().uri);
+        assert!(copy.headers()["x-a"].is_sensitive());
+        assert_ne!(copy.message().text().as_ptr(), buffer.as_ptr());
     }
 
     #[tokio::test]

@@ -103,8 +103,8 @@ impl Acceptor {
 async fn serve_stream<S: Serve>(http: &Http, stream: TcpStream, service: S, drain: &CancellationToken) {
     // Small answers must not wait for the acknowledgement of earlier ones. Without it they are late, not wrong.
     let _ = stream.set_nodelay(true);
-    // Each of the two is boxed, so that a connection costs the memory of the version it speaks.
-    match sniff::version(&stream, http.patience(), drain).await {
+    // Each is boxed, so that a connection costs the memory of what it is doing and no more.
+    match Box::pin(sniff::version(&stream, http.patience(), drain)).await {
         Some(sniff::Version::One) => Box::pin(http.serve_one(stream, service, drain)).await,
         Some(sniff::Version::Two) => Box::pin(http.serve_two(stream, service, drain)).await,
         None => {}

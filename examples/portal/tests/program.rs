@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 
 use rustix::process::Signal;
 use serde_json::json;
-use support::{Folder, Portal, config, connect, eventually, exchange, nowhere, output, upstream};
+use support::{Folder, Portal, config, connect, eventually, exchange, nowhere, output, request, upstream};
 
 const COUNT: &str = "clock_count";
 
@@ -52,6 +52,45 @@ fn http_2_is_told_by_its_first_bytes() {
     let mut frame = [0; 9];
     connection.read_exact(&mut frame).unwrap();
     assert_eq!(frame[3], 4, "SETTINGS come first: {frame:?}");
+}
+
+/// What has no probe, because it takes time to show, is held here.
+#[test]
+fn who_is_slow_is_cut() {
+    let folder = Folder::new("slow");
+    let top = "limits.header_timeout = '300ms'\nlimits.body_timeout = '300ms'\n";
+    let text = format!("{top}{}", config(&[("dead", nowhere())]));
+    let portal = Portal::of(&folder.put("portal.toml", &text));
+    let rest = |said: &str| {
+        let mut connection = connect(portal.address);
+        connection.write_all(said.as_bytes()).unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    assert_eq!(rest(""), "");
+    let head = rest("POST /mcp HTTP/1.1\r\nhost: local");
+    assert!(head.is_empty() || head.starts_with("HTTP/1.1 408 "), "{head}");
+    let whole = request("tools/list", json!({}));
+    let body = rest(&whole[..whole.len() - 1]);
+    assert!(body.starts_with("HTTP/1.1 408 "), "{body}");
+}
+
+#[test]
+fn who_comes_when_all_connections_are_taken_waits() {
+    let folder = Folder::new("crowd");
+    let text = format!("limits.max_connections = 1\n{}", config(&[("dead", nowhere())]));
+    let portal = Portal::of(&folder.put("portal.toml", &text));
+    let mut first = connect(portal.address);
+    first.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    assert_ne!(first.read(&mut [0; 512]).unwrap(), 0);
+
+    let mut second = connect(portal.address);
+    second.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    second.set_read_timeout(Some(std::time::Duration::from_millis(200))).unwrap();
+    assert_eq!(second.read(&mut [0; 512]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    drop(first);
+    eventually("an answer", || second.read(&mut [0; 512]).ok().filter(|&count| count > 0));
 }
 
 #[test]

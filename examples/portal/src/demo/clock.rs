@@ -68,7 +68,8 @@ fn count(id: &Id, params: &Value) -> Answer {
     let arguments = &params["arguments"];
     let to = arguments["to"].as_u64().unwrap_or(3).clamp(1, MOST);
     let every = Duration::from_millis(arguments["everyMs"].as_u64().unwrap_or(500).min(SLOWEST));
-    let token = params["_meta"]["progressToken"].clone();
+    let token = params.pointer("/_meta/progressToken").cloned().unwrap_or_default();
+    let silent = token.is_null();
     let id = id.clone();
     let begin = Instant::now();
     let messages = futures_util::stream::unfold(0_u64, move |said| {
@@ -91,11 +92,13 @@ fn count(id: &Id, params: &Value) -> Answer {
         }
     });
     // Without a token nobody is to be told of progress.
-    match params["_meta"]["progressToken"].is_null() {
-        false => Answer::Stream(Reply::stream(messages)),
-        true => Answer::Stream(Reply::stream(futures_util::StreamExt::filter(messages, |message| {
-            std::future::ready(message.as_ref().map_or(true, Message::is_answer))
-        }))),
+    match silent {
+        false => Answer::Stream(Box::new(Reply::stream(messages))),
+        true => {
+            Answer::Stream(Box::new(Reply::stream(futures_util::StreamExt::filter(messages, |message| {
+                std::future::ready(message.as_ref().map_or(true, Message::is_answer))
+            }))))
+        }
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) trait Content: Send + Sync + 'static {
 pub(super) enum Answer {
     Result(Value),
     Error(i64, String),
-    Stream(Reply),
+    Stream(Box<Reply>),
 }
 
 impl Answer {
@@ -98,7 +98,7 @@ async fn serve(content: Arc<dyn Content>, call: Call) -> Result<Reply, Failure> 
     Ok(match answer {
         Answer::Result(result) => Reply::result(id, &fragment(result, true)),
         Answer::Error(code, text) => Reply::message(Message::from_error(Some(id), code, &text, None)),
-        Answer::Stream(reply) => reply,
+        Answer::Stream(reply) => *reply,
     })
 }
 

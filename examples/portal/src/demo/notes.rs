@@ -32,7 +32,7 @@ impl Content for Notes {
         match method {
             "tools/list" => Answer::list("tools", tools()),
             "tools/call" => match params["name"].as_str() {
-                Some("add") => self.add(&params["arguments"]["text"]),
+                Some("add") => self.add(params.pointer("/arguments/text")),
                 Some("list") => Answer::text(self.all()),
                 _ => Answer::unknown("tool"),
             },
@@ -56,8 +56,8 @@ impl Content for Notes {
 }
 
 impl Notes {
-    fn add(&self, text: &Value) -> Answer {
-        let Some(text) = text.as_str() else {
+    fn add(&self, text: Option<&Value>) -> Answer {
+        let Some(text) = text.and_then(Value::as_str) else {
             return Answer::Error(code::INVALID_PARAMS, "text must be a string".to_owned());
         };
         let mut texts = self.texts();
@@ -135,7 +135,7 @@ impl Notes {
                 }
             }
         });
-        Answer::Stream(Reply::stream(messages))
+        Answer::Stream(Box::new(Reply::stream(messages)))
     }
 
     /// A list of whole texts is whole, whoever panicked.

@@ -1,5 +1,7 @@
 //! The real program as a child process, and a raw HTTP client.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "all of this is a test")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
