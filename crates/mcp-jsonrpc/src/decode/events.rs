@@ -14,6 +14,9 @@ use crate::{Failure, FailureKind, Message, Reply, ReplyTo, sse};
 /// How many bytes of messages are gathered before they are written, at most.
 const GATHER: usize = 64 * 1024;
 
+/// The room that is made for the first of them.
+const FEW_MESSAGES: usize = 2 * 1024;
+
 /// From which size on a message is written as it is rather than copied into the gathered bytes.
 const LARGE: usize = 16 * 1024;
 
@@ -35,7 +38,10 @@ pub(super) struct Events {
     /// Whether a message came since the last yield.
     moved: bool,
     over: bool,
-    silence: Pin<Box<Sleep>>,
+    /// Made when there is something to wait for: most streams are over before that.
+    silence: Option<Pin<Box<Sleep>>>,
+    /// Whether bytes have left since the silence was last measured.
+    spoke: bool,
     keep_alive: Duration,
 }
 
@@ -48,7 +54,8 @@ impl Events {
             ready: VecDeque::new(),
             moved: false,
             over: false,
-            silence: Box::pin(tokio::time::sleep(keep_alive)),
+            silence: None,
+            spoke: false,
             keep_alive,
         };
         match first {
@@ -62,6 +69,9 @@ impl Events {
         self.moved = true;
         self.over = message.is_answer();
         if message.text().len() < LARGE {
+            if self.gathered.is_empty() {
+                self.gathered.reserve(FEW_MESSAGES);
+            }
             sse::write_event(&mut self.gathered, message.text());
         } else {
             self.flush();
@@ -77,8 +87,19 @@ impl Events {
 
     fn flush(&mut self) {
         if !self.gathered.is_empty() {
-            self.ready.push_back(self.gathered.split().freeze());
+            // A stream that falls silent now keeps no buffer.
+            self.ready.push_back(std::mem::take(&mut self.gathered).freeze());
         }
+    }
+
+    /// Ready when nothing has been said for too long.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let keep_alive = self.keep_alive;
+        let silence = self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep(keep_alive)));
+        if std::mem::take(&mut self.spoke) {
+            silence.as_mut().reset(Instant::now() + keep_alive);
+        }
+        silence.as_mut().poll(cx)
     }
 
     /// Takes what the reply has ready; pending when it has nothing and there is time to yield.
@@ -92,7 +113,7 @@ impl Events {
                 }
                 Poll::Ready(None) => self.over = true,
                 Poll::Pending if self.gathered.is_empty() => {
-                    ready!(self.silence.as_mut().poll(cx));
+                    ready!(self.poll_silence(cx));
                     self.gathered.extend_from_slice(sse::KEEP_ALIVE);
                     return Poll::Ready(());
                 }
@@ -119,7 +140,7 @@ impl Body for Events {
         if this.ready.is_empty() {
             ready!(this.gather(cx));
             this.flush();
-            this.silence.as_mut().reset(Instant::now() + this.keep_alive);
+            this.spoke = true;
         }
         Poll::Ready(this.ready.pop_front().map(|bytes| Ok(Frame::data(bytes))))
     }

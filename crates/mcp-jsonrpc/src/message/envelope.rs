@@ -1,5 +1,6 @@
 //! Where the parts of a message lie, found in one pass.
 
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -15,17 +16,20 @@ const CLIENT_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
 const FRAGMENT_DEPTH: usize = json::MAX_DEPTH - 2;
 
 /// A range of the text. Documents of 4 GiB and more are refused by the reader, so 32 bits hold every place.
+///
+/// A message is moved several times on its way, so its places are kept small: nothing inside an object ends at 0, which
+/// makes an absent span as small as a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
     start: u32,
-    end: u32,
+    end: NonZeroU32,
 }
 
 impl Span {
     pub(super) fn new(range: Range<usize>) -> Self {
         Self {
             start: u32::try_from(range.start).unwrap_or(u32::MAX),
-            end: u32::try_from(range.end).unwrap_or(u32::MAX),
+            end: u32::try_from(range.end).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MAX),
         }
     }
 
@@ -34,7 +38,7 @@ impl Span {
     }
 
     pub(super) fn end(self) -> usize {
-        self.end as usize
+        self.end.get() as usize
     }
 
     pub(super) fn range(self) -> Range<usize> {
@@ -52,18 +56,19 @@ impl Span {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Name {
     span: Option<Span>,
-    decoded: Option<Arc<str>>,
+    /// Rarely there, so that a thin pointer to it is worth its detour.
+    decoded: Option<Arc<Box<str>>>,
 }
 
 impl Name {
     fn new(text: Text<'_>) -> Self {
-        let decoded = text.has_escapes().then(|| Arc::from(text.decode()));
+        let decoded = text.has_escapes().then(|| Arc::new(Box::from(text.decode())));
         Self { span: Some(Span::new(text.range())), decoded }
     }
 
     /// A name that was just written to `range`.
     pub(super) fn written(range: Range<usize>, name: &str) -> Self {
-        let decoded = (range.len() != name.len()).then(|| Arc::from(name));
+        let decoded = (range.len() != name.len()).then(|| Arc::new(Box::from(name)));
         Self { span: Some(Span::new(range)), decoded }
     }
 
