@@ -14,6 +14,7 @@ use crate::future::Forward;
 use crate::health::{ServerHealth, Status};
 use crate::kind::Kind;
 use crate::limit::{Gate, Permit};
+use crate::listen::Hubs;
 use crate::names;
 use crate::route::{Route, Sending};
 use crate::shared::Limits;
@@ -29,6 +30,7 @@ pub(crate) struct Backend {
     limits: Limits,
     pub(crate) calls: Gate,
     pub(crate) listeners: Gate,
+    pub(crate) hubs: Hubs,
     status: Status,
     lists: [Arc<Shelf<Catalogue>>; 4],
     offer: Arc<Shelf<Offer>>,
@@ -49,6 +51,7 @@ impl Backend {
             limits,
             calls: Gate::new(server.max_in_flight, server.max_waiting, server.max_wait),
             listeners: Gate::new(server.max_listeners, 0, server.max_wait),
+            hubs: Hubs::default(),
             status: Status::default(),
             lists: [shelf(), shelf(), shelf(), shelf()],
             offer: Arc::new(Shelf::new(server.per_principal, shelf_limits)),

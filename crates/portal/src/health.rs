@@ -41,7 +41,7 @@ pub struct ServerHealth {
     pub in_flight: usize,
     /// Calls that wait for their turn.
     pub waiting: usize,
-    /// Streams of `subscriptions/listen` that are open.
+    /// Clients that listen to this server, by however few streams of its own.
     pub listeners: usize,
     /// Answers so far, errors that the server itself gave included.
     pub answers: u64,

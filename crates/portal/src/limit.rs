@@ -37,6 +37,11 @@ impl Gate {
         Arc::clone(&self.permits).try_acquire_owned().ok()
     }
 
+    /// A permit, whenever there is one. For those who lose nothing while they wait.
+    pub(crate) async fn wait(&self) -> Option<Permit> {
+        Arc::clone(&self.permits).acquire_owned().await.ok()
+    }
+
     /// A permit, now or within the longest wait.
     pub(crate) async fn enter(&self) -> Result<Permit, Failure> {
         if let Some(permit) = self.try_enter() {

@@ -249,6 +249,18 @@ async fn an_only_server_may_be_asked_for_more_than_a_portal_knows() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_of_many_servers_is_asked_for_what_a_portal_knows_even_if_it_does_not_describe_itself() {
+    let (a, b) = (Mock::new().listens(), everything());
+    let portal = Portal::builder("p").server(a.server("a")).server(b.server("b")).build().unwrap();
+    let mut reply =
+        portal.clone().call(listen(json!({ "taskIds": ["1"], "toolsListChanged": true }))).await.unwrap();
+    let known = json!({ "toolsListChanged": true });
+    assert_eq!(next(&mut reply).await["params"]["notifications"], known);
+    assert_eq!(a.params("subscriptions/listen")["notifications"], known);
+    assert_eq!(b.params("subscriptions/listen")["notifications"], known);
+}
+
+#[tokio::test(start_paused = true)]
 async fn listeners_are_counted_apart_from_calls() {
     let mock = everything().tools(&["x"]);
     let server = mock.server("a").max_in_flight(1).max_listeners(2);

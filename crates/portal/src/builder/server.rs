@@ -76,8 +76,8 @@ impl Server {
         self
     }
 
-    /// How many streams of `subscriptions/listen` may be open. They count apart from calls, since they stay for
-    /// hours. Default: 16,384.
+    /// How many clients may listen to this server at a time, whether or not they share its streams. They count apart
+    /// from calls, since they stay for hours. Default: 16,384.
     pub fn max_listeners(mut self, streams: usize) -> Self {
         self.max_listeners = streams;
         self

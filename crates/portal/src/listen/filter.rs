@@ -13,7 +13,7 @@ use crate::kind::Kind;
 const MAX_URIS: usize = 1_024;
 
 /// The `notifications` of a request or an acknowledgement.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Filter {
     pub(crate) tools: bool,
     pub(crate) prompts: bool,
@@ -63,6 +63,23 @@ impl Filter {
         *self == Self::default()
     }
 
+    /// Whether it asks for more than a portal understands.
+    pub(crate) fn has_others(&self) -> bool {
+        self.others
+    }
+
+    /// Takes out what only a server that stands alone can be asked, since only that one is known to be meant.
+    pub(crate) fn keep_understood(&mut self) {
+        self.others = false;
+    }
+
+    /// The same filter as anyone else would write it who asks for the same.
+    pub(crate) fn canonical(mut self) -> Self {
+        self.uris.sort_unstable();
+        self.uris.dedup();
+        self
+    }
+
     pub(crate) fn uris(&self) -> &[String] {
         &self.uris
     }
@@ -99,8 +116,6 @@ impl Filter {
         self.tools &= offer.announces(Kind::Tools);
         self.prompts &= offer.announces(Kind::Prompts);
         self.resources &= offer.announces(Kind::Resources);
-        // What else a client may ask for, only a server that stands alone can be asked.
-        self.others = false;
         if !offer.has("resources", "subscribe") {
             self.uris.clear();
         }

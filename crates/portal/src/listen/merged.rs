@@ -1,13 +1,14 @@
 //! The one stream that the client gets.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use futures_util::StreamExt;
-use futures_util::stream::{BoxStream, SelectAll};
+use futures_util::stream::BoxStream;
+use portcullis_core::json;
 use portcullis_mcp_jsonrpc::{Failure, Fragment, Id, Message, MessageError};
 
 use super::Filter;
@@ -16,11 +17,16 @@ use super::stamp::{KEY, stamp};
 use crate::backend::Backend;
 
 /// Something that a server's stream had to tell.
-#[expect(clippy::large_enum_variant, reason = "nearly all are messages, and none is kept")]
 pub(super) enum Event {
     Message(Arc<Backend>, Message),
-    Reopened(Arc<Backend>, Filter),
+    /// The stream that carries this broke, and is open again.
+    Reopened(Filter),
+    /// The client was too slow for some of what a shared stream carries, which is this.
+    Missed(Filter),
 }
+
+/// One server's events.
+pub(super) type Feed = BoxStream<'static, Event>;
 
 /// First the acknowledgement, then what the servers tell, and in the end, when all have closed in good order, the
 /// result.
@@ -28,7 +34,10 @@ pub(super) struct Merged {
     id: Id,
     /// The id as JSON, as it stands in every message.
     stamp: String,
-    sources: SelectAll<BoxStream<'static, Event>>,
+    /// Few, and seldom ready; what could poll only those that are would cost an idle client several hundred bytes.
+    feeds: Vec<Feed>,
+    /// Which of them was polled last, so that none can keep the others from being heard.
+    turn: usize,
     agreed: Filter,
     ready: VecDeque<Message>,
     over: bool,
@@ -36,21 +45,11 @@ pub(super) struct Merged {
 
 impl Merged {
     /// `own` is the acknowledgement to pass on instead of one of the portal's making.
-    pub(super) fn new(
-        id: &Id,
-        sources: SelectAll<BoxStream<'static, Event>>,
-        agreed: Filter,
-        own: Option<Message>,
-    ) -> Self {
-        let stamp_text = id.to_json();
-        let mut merged = Self {
-            id: id.clone(),
-            sources,
-            agreed,
-            ready: VecDeque::with_capacity(1),
-            over: false,
-            stamp: stamp_text,
-        };
+    pub(super) fn new(id: &Id, mut feeds: Vec<Feed>, agreed: Filter, own: Option<Message>) -> Self {
+        feeds.shrink_to_fit();
+        let (stamp_text, ready) = (id.to_json(), VecDeque::with_capacity(1));
+        let mut merged =
+            Self { id: id.clone(), feeds, turn: 0, agreed, ready, over: false, stamp: stamp_text };
         let acknowledgement = own.and_then(|own| stamp(own, &merged.stamp).ok());
         let acknowledgement = acknowledgement.or_else(|| {
             let more = format!(r#","notifications":{}"#, merged.agreed.to_json());
@@ -81,15 +80,49 @@ impl Merged {
                     Err(error) => tracing::debug!(server = backend.id(), %error, "left out a notification"),
                 }
             }
-            Event::Reopened(backend, wanted) => {
-                tracing::info!(server = backend.id(), "listens again");
-                // Whatever changed in between, the client has not heard of it.
-                let kinds = wanted.kinds().filter(|kind| self.agreed.carries(change_of(*kind)));
-                let changes: Vec<_> =
-                    kinds.filter_map(|kind| self.notification(change_of(kind), "").ok()).collect();
-                self.ready.extend(changes);
+            // Whatever changed in between, the client has not heard of it.
+            Event::Reopened(wanted) => self.tell_changed(&wanted),
+            Event::Missed(wanted) => {
+                self.tell_changed(&wanted);
+                self.tell_updated(&wanted);
             }
         }
+    }
+
+    fn tell_changed(&mut self, wanted: &Filter) {
+        let kinds = wanted.kinds().filter(|kind| self.agreed.carries(change_of(*kind)));
+        let changes: Vec<_> = kinds.filter_map(|kind| self.notification(change_of(kind), "").ok()).collect();
+        self.ready.extend(changes);
+    }
+
+    fn tell_updated(&mut self, wanted: &Filter) {
+        let agreed: HashSet<_> = self.agreed.uris().iter().collect();
+        let uris = wanted.uris().iter().filter(|uri| agreed.contains(uri));
+        let updates: Vec<_> = uris
+            .filter_map(|uri| {
+                let more = format!(r#","uri":{}"#, json::quote(uri));
+                self.notification("notifications/resources/updated", &more).ok()
+            })
+            .collect();
+        self.ready.extend(updates);
+    }
+
+    fn poll_feeds(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        let mut idle = 0;
+        while idle < self.feeds.len() {
+            self.turn = (self.turn + 1) % self.feeds.len();
+            let Some(feed) = self.feeds.get_mut(self.turn) else { break };
+            match feed.poll_next_unpin(cx) {
+                Poll::Ready(Some(event)) => return Poll::Ready(Some(event)),
+                Poll::Ready(None) => {
+                    drop(self.feeds.swap_remove(self.turn));
+                    // They have changed places, so all are polled again; that is rare, and does no harm.
+                    idle = 0;
+                }
+                Poll::Pending => idle += 1,
+            }
+        }
+        if self.feeds.is_empty() { Poll::Ready(None) } else { Poll::Pending }
     }
 }
 
@@ -101,10 +134,14 @@ impl Stream for Merged {
             if let Some(message) = self.ready.pop_front() {
                 return Poll::Ready(Some(Ok(message)));
             }
+            if self.ready.capacity() > 0 {
+                // Room for a message costs more than anything else here, and most clients wait for hours.
+                self.ready = VecDeque::new();
+            }
             if self.over {
                 return Poll::Ready(None);
             }
-            match ready!(self.sources.poll_next_unpin(cx)) {
+            match ready!(self.poll_feeds(cx)) {
                 Some(event) => self.heed(event),
                 None => {
                     self.over = true;

@@ -4,8 +4,8 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis_mcp_jsonrpc::{Call, Kind, Message, Reply};
-use tokio::time::Instant;
+use portcullis_mcp_jsonrpc::{Call, FailureKind, Kind, Message, Reply};
+use tokio::time::{Instant, timeout_at};
 
 use super::Filter;
 use super::filter::changed;
@@ -19,7 +19,6 @@ use crate::trouble::Trouble;
 const GOOD: Duration = Duration::from_secs(30);
 
 /// What a server's stream has to tell.
-#[expect(clippy::large_enum_variant, reason = "nearly all are messages, and none is kept")]
 pub(crate) enum Next {
     /// A notification.
     Message(Message),
@@ -29,6 +28,17 @@ pub(crate) enum Next {
     Ended,
     /// The server says no.
     Refused,
+}
+
+/// What an open stream has to tell.
+pub(super) enum Heard {
+    Message(Message),
+    /// The server closed the stream in good order.
+    Ended,
+    /// The server says no.
+    Refused,
+    /// The stream is closed; it may be opened again.
+    Broken(Trouble),
 }
 
 /// See the module.
@@ -61,7 +71,7 @@ impl Source {
         Self { backend, call, wanted, backoff, timeout, counted: true, stream: None, acknowledgement: None }
     }
 
-    /// The same source, which takes no listener's place: the portal's own.
+    /// The same source, which takes no listener's place: the portal's own, or one whose listeners have theirs.
     pub(crate) fn uncounted(mut self) -> Self {
         self.counted = false;
         self
@@ -81,13 +91,32 @@ impl Source {
         self.acknowledgement.take()
     }
 
+    /// Asks in another's name from the next opening on.
+    pub(super) fn renew(&mut self, call: Call) {
+        self.call = call;
+    }
+
     /// Opens the stream: what the server agreed to tell.
-    pub(crate) async fn open(&mut self) -> Result<Filter, Trouble> {
-        let opened = self.try_open().await;
+    pub(super) async fn open(&mut self, deadline: Instant) -> Result<Filter, Trouble> {
+        let late = || Trouble::new(FailureKind::Timeout, "the server did not acknowledge in time");
+        let opened = timeout_at(deadline, self.try_open()).await.unwrap_or_else(|_| Err(late()));
         if let Err(trouble @ Trouble::Failure(..)) = &opened {
             self.backend.failed(&trouble.to_failure(self.backend.id()));
         }
         opened
+    }
+
+    /// Opens the stream after a break. What the lists were before it, they need not be now.
+    pub(super) async fn reopen(&mut self) -> Result<Filter, Trouble> {
+        let agreed = self.open(Instant::now() + self.timeout).await?;
+        tracing::info!(server = self.backend.id(), "listens again");
+        self.wanted.kinds().for_each(|kind| self.invalidate(kind));
+        Ok(agreed)
+    }
+
+    /// Waits until the server may be asked again.
+    pub(super) async fn pause(&mut self) {
+        tokio::time::sleep(self.backoff.next()).await;
     }
 
     async fn try_open(&mut self) -> Result<Filter, Trouble> {
@@ -117,36 +146,51 @@ impl Source {
         Err(Trouble::garbage("the stream ended without an acknowledgement"))
     }
 
-    /// What comes next. Waits out any trouble.
+    /// What the open stream has to tell.
     ///
     /// On the way, the portal's own copies of lists that have changed become stale.
+    pub(super) async fn heard(&mut self) -> Heard {
+        let broken = || Trouble::new(FailureKind::Close, "the stream broke");
+        let Some(stream) = &mut self.stream else { return Heard::Broken(broken()) };
+        let trouble = match poll_fn(|cx| stream.reply.poll_message(cx)).await {
+            Some(Ok(message)) if message.kind() == Kind::Notification => {
+                self.take_note(message.method().unwrap_or_default());
+                return Heard::Message(message);
+            }
+            Some(Ok(message)) if message.kind() == Kind::Error => return Heard::Refused,
+            Some(Ok(_)) => return Heard::Ended,
+            Some(Err(failure)) => {
+                self.backend.failed(&failure);
+                failure.into()
+            }
+            None => broken(),
+        };
+        if stream.since.elapsed() >= GOOD {
+            self.backoff.reset();
+        }
+        self.stream = None;
+        Heard::Broken(trouble)
+    }
+
+    /// What comes next. Waits out any trouble.
     pub(crate) async fn next(&mut self) -> Next {
         loop {
-            if let Some(stream) = &mut self.stream {
-                match poll_fn(|cx| stream.reply.poll_message(cx)).await {
-                    Some(Ok(message)) if message.kind() == Kind::Notification => {
-                        self.take_note(message.method().unwrap_or_default());
-                        return Next::Message(message);
-                    }
-                    Some(Ok(message)) if message.kind() == Kind::Error => return Next::Refused,
-                    Some(Ok(_)) => return Next::Ended,
-                    Some(Err(failure)) => self.backend.failed(&failure),
-                    None => {}
+            if self.stream.is_some() {
+                match self.heard().await {
+                    Heard::Message(message) => return Next::Message(message),
+                    Heard::Ended => return Next::Ended,
+                    Heard::Refused => return Next::Refused,
+                    Heard::Broken(_) => {}
                 }
-                if stream.since.elapsed() >= GOOD {
-                    self.backoff.reset();
-                }
-                self.stream = None;
             }
-            tokio::time::sleep(self.backoff.next()).await;
-            match tokio::time::timeout(self.timeout, self.open()).await {
-                Ok(Ok(_)) => {
+            self.pause().await;
+            match self.reopen().await {
+                Ok(_) => {
                     self.acknowledgement = None;
-                    self.wanted.kinds().for_each(|kind| self.invalidate(kind));
                     return Next::Reopened;
                 }
-                Ok(Err(Trouble::Answer(_))) => return Next::Refused,
-                Ok(Err(Trouble::Failure(..))) | Err(_) => {}
+                Err(Trouble::Answer(_)) => return Next::Refused,
+                Err(Trouble::Failure(..)) => {}
             }
         }
     }
