@@ -1,5 +1,7 @@
 //! Bad input from either side gets an error with the caller's id, or a status of 400 and more, and the next call is served.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
