@@ -3,7 +3,7 @@
 //! `serde_json` reading into `IgnoredAny` stands next to each reading, as the measure everybody knows; it checks
 //! neither duplicate names nor depth in the same way.
 
-#![expect(clippy::unwrap_used, reason = "a bench that cannot run should stop")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a bench that cannot run should stop")]
 
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -31,9 +31,59 @@ const PROSE: &str =
 const GREEK: &str = "Ένα επίπεδο κρατά ένα μήνυμα, ποτέ ολόκληρη ροή, and passes it on. ";
 const CODE: &str =
     r#"    let name = call.name();\n    assert_eq!(name, \"search\");\n    println!(\"found\");\n"#;
+/// What an encoder writes that keeps to ASCII.
+const UNICODE: &str = r#"Les caf\u00e9s \u00e0 la cr\u00e8me, o\u00f9 l'on est bien assis.\n"#;
+
+/// Pieces of source code, about 18 bytes from one escape to the next.
+const CODE_PIECES: &[&str] = &[
+    r#"\n    "#,
+    r#";\n"#,
+    r#" {\n        "#,
+    r#"}\n\n"#,
+    r#"\"found\""#,
+    r#"\"C:\\temp\""#,
+    r#"\t"#,
+    "let name = call.name()",
+    "assert_eq!(name, other)",
+    "if error.offset() > 0",
+    "fn refuse(&self, call: &Call) -> Refusal",
+    "self.at += 1",
+    "match",
+    "return Ok(step)",
+];
+/// Pieces of a JSON document inside a string, with strings of its own that hold escapes.
+const NESTED_PIECES: &[&str] = &[
+    r#"{\"name\":\"search\","#,
+    r#"\"found\":12},"#,
+    r#"\"text\":\"a line\\nand another\","#,
+    r#"\"quoted\":\"they said \\\"so\\\"\","#,
+    r#"\"items\":[1,2,3],"#,
+];
+/// Sentences, with the escapes of line breaks and quotation marks; and those that are seldom elsewhere, of Windows line
+/// ends and of slashes as PHP writes them.
+const PROSE_PIECES: &[&str] = &[
+    "A layer may hold one message, never a whole stream, and forwards each as soon as it is judged. ",
+    "Every buffer, queue, cache, list, depth and wait has a limit with a safe default and a name. ",
+    "Fail closed. ",
+    "A change is a splice, not a parse and a re-serialisation. ",
+    r#"Policy answers with \"a refusal\", typed. "#,
+    r#"\n\n"#,
+    r#"See https:\/\/example.org\/.\r\n"#,
+];
 
 fn text(unit: &str, length: usize) -> String {
     unit.repeat(length / unit.len() + 1)
+}
+
+/// Pieces in an order that no branch predictor can learn, the same in each run.
+fn varied(pieces: &[&str], length: usize) -> String {
+    let mut text = String::new();
+    let mut state = 1_u64;
+    while text.len() < length {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        text.push_str(pieces[(state >> 33) as usize % pieces.len()]);
+    }
+    text
 }
 
 /// The answer to a call: `sizes` give the lengths of its texts.
@@ -80,6 +130,13 @@ fn documents() -> Vec<(&'static str, String)> {
         ("some_strings_1m", result(PROSE, &[300, 100 << 10, 2000, 800 << 10, 40, 120 << 10])),
         ("not_ascii_1m", result(GREEK, &[1 << 20])),
         ("source_code_1m", result(CODE, &[1 << 20])),
+        ("varied_code_1m", result(&varied(CODE_PIECES, 1 << 20), &[1])),
+        ("varied_code_2k", result(&varied(CODE_PIECES, 2000), &[1])),
+        ("varied_code_200", result(&varied(CODE_PIECES, 200), &[1])),
+        ("varied_prose_1m", result(&varied(PROSE_PIECES, 1 << 20), &[1])),
+        ("nested_json_1m", result(&varied(NESTED_PIECES, 1 << 20), &[1])),
+        ("unicode_escapes_1m", result(UNICODE, &[1 << 20])),
+        ("short_escapes_64k", result(r#"say \"hi\""#, &[5; 1500])),
         ("tools_list_64k", tools_list(120)),
         ("200k_keys", wide_object("", 200_000)),
         ("200k_keys_shared_prefix", wide_object(&"prefix/".repeat(8), 200_000)),

@@ -36,10 +36,6 @@ pub struct Reply {
     messages: Messages,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one message is the common case, and a box would be paid for by it"
-)]
 enum Messages {
     None,
     One(Message),

@@ -8,11 +8,17 @@ use super::error::{Error, Reason};
 #[inline]
 pub(super) fn check(bytes: &[u8], at: usize) -> Result<usize, Error> {
     match bytes.get(at + 1) {
-        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
+        Some(letter) if is_short(*letter) => Ok(at + 2),
         Some(b'u') => check_unicode(bytes, at),
         Some(_) => Err(Error::new(Reason::Escape, at)),
         None => Err(Error::new(Reason::EndOfDocument, at + 1)),
     }
+}
+
+/// Whether a backslash and this byte are an escape.
+#[inline]
+pub(super) const fn is_short(letter: u8) -> bool {
+    matches!(letter, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't')
 }
 
 fn check_unicode(bytes: &[u8], at: usize) -> Result<usize, Error> {

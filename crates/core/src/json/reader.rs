@@ -120,9 +120,7 @@ impl<'a> Reader<'a> {
     ///
     /// If the range is not inside the document, or its bytes are not UTF-8, or the document is 4 GiB or longer.
     pub fn within(doc: &'a [u8], range: Range<usize>) -> Result<Self, Error> {
-        if doc.len() >= u32::MAX as usize {
-            return Err(Error::new(Reason::TooLarge, u32::MAX as usize));
-        }
+        check_length(doc.len())?;
         let base = range.start;
         let bytes = doc.get(range).ok_or(Error::new(Reason::OutOfBounds, base))?;
         let text = simdutf8::basic::from_utf8(bytes).map_err(|_| not_utf8(bytes, base))?;
@@ -239,6 +237,14 @@ impl<'a> Reader<'a> {
     pub(super) fn literal(&self, escapes: bool) -> Text<'a> {
         let raw = self.text.get(self.start + 1..self.at - 1).unwrap_or_default();
         Text::new(raw, self.base + self.start + 1, escapes)
+    }
+}
+
+/// Offsets are kept in 32 bits, here and there.
+fn check_length(length: usize) -> Result<(), Error> {
+    match length >= u32::MAX as usize {
+        true => Err(Error::new(Reason::TooLarge, u32::MAX as usize)),
+        false => Ok(()),
     }
 }
 

@@ -2,6 +2,10 @@
 //!
 //! They work on whole words and blocks in safe code, in a form the compiler turns into vector instructions.
 
+mod blocks;
+
+pub(super) use blocks::escapes;
+
 /// The bytes that end the plain run of a string literal: `"`, `\` and the control characters.
 ///
 /// Flipping bit 1 puts the quote right behind the control characters, so one comparison finds both.
@@ -105,3 +109,6 @@ fn digits(bytes: &[u8], start: usize) -> Option<usize> {
     }
     (at > start).then_some(at)
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,8 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 
 use super::*;
 
+mod literals;
+
 /// A document as `serde_json` reads it, in order, refusing members of the same name.
 #[derive(Clone, Debug, PartialEq)]
 enum Model {

@@ -30,8 +30,7 @@ pub struct Text<'a> {
     raw: &'a str,
     /// Where `raw` starts in the document; the lowest bit says whether it holds escapes.
     ///
-    /// Packed so that a text is three whole words: with a `bool` in it, tokens get a layout whose copies stall, and
-    /// the walker takes twice as long.
+    /// Packed so that a text is three whole words, and a token is written and read back in words, not in parts of them.
     place: u64,
 }
 

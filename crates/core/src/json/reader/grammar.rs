@@ -22,6 +22,11 @@ pub(in super::super) enum Step {
     End,
 }
 
+/// After so many short escapes near to each other, a literal is read in blocks, which take longer to get going.
+const MANY: u32 = 3;
+/// Escapes with more plain bytes between them are not near.
+const NEAR: usize = 128;
+
 impl Reader<'_> {
     /// Goes over whitespace; the token that follows starts there.
     #[inline(always)]
@@ -128,21 +133,42 @@ impl Reader<'_> {
     #[inline(always)]
     fn string(&mut self) -> Result<bool, Error> {
         let bytes = self.text.as_bytes();
-        let mut escapes = false;
-        let mut at = self.at + 1;
+        let at = scan::plain(bytes, self.at + 1);
+        if bytes.get(at) == Some(&b'"') {
+            self.at = at + 1;
+            return Ok(false);
+        }
+        self.rest_of_string(at)
+    }
+
+    /// Reads a literal from `at` on, where its plain start ends; says whether it holds escapes.
+    ///
+    /// Apart, so that literals without escapes cost as little as they do.
+    #[inline(never)]
+    fn rest_of_string(&mut self, mut at: usize) -> Result<bool, Error> {
+        let bytes = self.text.as_bytes();
+        let mut near = 0;
         loop {
-            at = scan::plain(bytes, at);
+            let escape = at;
             match bytes.get(at) {
                 Some(b'"') => {
                     self.at = at + 1;
-                    return Ok(escapes);
+                    return Ok(true);
                 }
-                Some(b'\\') => {
-                    escapes = true;
-                    at = escape::check(bytes, at).map_err(|error| self.fail_with(error))?;
-                }
+                Some(b'\\') => at = escape::check(bytes, at).map_err(|error| self.fail_with(error))?,
                 Some(_) => return Err(self.fail(Reason::ControlCharacter, at)),
                 None => return Err(self.fail(Reason::EndOfDocument, at)),
+            }
+            near = if at == escape + 2 { near + 1 } else { 0 };
+            if near == MANY {
+                near = 0;
+                at = scan::escapes(bytes, at);
+            } else {
+                let end = scan::plain(bytes, at);
+                if end - at > NEAR {
+                    near = 0;
+                }
+                at = end;
             }
         }
     }

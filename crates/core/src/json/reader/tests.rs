@@ -162,6 +162,13 @@ fn refuses() {
 }
 
 #[test]
+fn documents_have_32_bit_lengths() {
+    assert_eq!(check_length(u32::MAX as usize - 1), Ok(()));
+    let error = check_length(u32::MAX as usize).unwrap_err();
+    assert_eq!((error.kind(), error.offset()), (ErrorKind::TooLarge, u32::MAX as usize));
+}
+
+#[test]
 fn depth_can_be_lowered_but_not_raised() {
     let read = |depth: usize, limit: usize| {
         let doc = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
