@@ -33,12 +33,12 @@ pub(crate) type Connector = Dial<HttpsConnector<HttpConnector>>;
 pub(crate) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 pub(crate) enum Client {
-    Direct(Direct),
+    Direct(Arc<Direct>),
     /// A server lets a connection carry so many streams of HTTP/2 at a time and no more, often a hundred. Those that
     /// never end get a connection of their own, or a hundred of them would stop every call.
     Shared {
-        calls: Pooled<Connector, Body>,
-        listens: Pooled<Connector, Body>,
+        calls: Box<Pooled<Connector, Body>>,
+        listens: Box<Pooled<Connector, Body>>,
     },
 }
 
@@ -46,7 +46,7 @@ impl Client {
     /// Sends a request; `listens` if its answer is a stream without an end.
     pub(crate) fn request(&self, request: Request<Body>, listens: bool) -> Sent {
         match self {
-            Self::Direct(client) => Sent::Direct(Box::pin(client.clone().send(request))),
+            Self::Direct(client) => Sent::Direct(Box::pin(Arc::clone(client).send(request))),
             Self::Shared { listens: client, .. } if listens => Sent::Shared(client.request(request)),
             Self::Shared { calls: client, .. } => Sent::Shared(client.request(request)),
         }
@@ -176,7 +176,7 @@ impl Pool {
         // Without TLS there is nothing to choose a version by.
         let is_http1 = self.version == HttpVersion::Http1 || (self.version == HttpVersion::Auto && !secure);
         if is_http1 && let Some(direct) = Direct::new(uri, dial.clone(), self.max_idle) {
-            return Client::Direct(direct);
+            return Client::Direct(Arc::new(direct));
         }
         let mut shared = Pooled::builder(TokioExecutor::new());
         shared
@@ -190,6 +190,6 @@ impl Pool {
             .timer(TokioTimer::new())
             .http2_keep_alive_interval(PING)
             .http2_keep_alive_timeout(Duration::from_secs(20));
-        Client::Shared { calls: shared.build(dial.clone()), listens: shared.build(dial) }
+        Client::Shared { calls: Box::new(shared.build(dial.clone())), listens: Box::new(shared.build(dial)) }
     }
 }

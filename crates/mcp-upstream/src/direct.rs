@@ -25,7 +25,6 @@ use self::pool::{Connection, Pool};
 use crate::client::{Connector, Lost, MAX_HEAD};
 
 /// One server's connections.
-#[derive(Clone)]
 pub(crate) struct Direct {
     dial: Connector,
     pool: Arc<Pool>,
@@ -43,7 +42,10 @@ impl Direct {
     }
 
     /// Sends a request on a connection that is idle, or on a new one, and waits for the head of its response.
-    pub(crate) async fn send(self, mut request: Request<Body>) -> Result<Response<DirectBody>, Lost> {
+    pub(crate) async fn send(
+        self: Arc<Self>,
+        mut request: Request<Body>,
+    ) -> Result<Response<DirectBody>, Lost> {
         *request.uri_mut() = self.path.clone();
         request.headers_mut().insert(header::HOST, self.host.clone());
         loop {
@@ -53,7 +55,7 @@ impl Direct {
             };
             match exchange(&mut connection, request).await {
                 Ok(response) => {
-                    let pool = self.pool;
+                    let pool = Arc::clone(&self.pool);
                     return Ok(response.map(|frames| DirectBody {
                         frames: Some(frames),
                         connection: Some(connection),
