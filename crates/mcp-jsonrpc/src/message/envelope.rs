@@ -265,7 +265,7 @@ impl Draft {
                     matches!(next_scalar(reader)?, Some(Token::String(version)) if version == "2.0");
             } else if key == "id" {
                 self.id = Some(match next_scalar(reader)? {
-                    Some(Token::Number(number)) => number.parse::<i64>().ok().map(Id::from),
+                    Some(Token::Number(number)) => integer(number).map(Id::from),
                     Some(Token::String(text)) => Some(Id::from(&*text.decode())),
                     _ => None,
                 });
@@ -373,7 +373,12 @@ fn read_name(reader: &mut Reader<'_>) -> Result<Name, json::Error> {
 
 fn read_integer(reader: &mut Reader<'_>) -> Result<Option<i64>, json::Error> {
     Ok(match next_scalar(reader)? {
-        Some(Token::Number(number)) => number.parse().ok(),
+        Some(Token::Number(number)) => integer(number),
         _ => None,
     })
+}
+
+/// A number that every parser reads as the same integer. `-0` is one to some, and a fraction to others.
+fn integer(number: &str) -> Option<i64> {
+    number.parse().ok().filter(|_| number != "-0")
 }

@@ -108,6 +108,7 @@ fn what_is_not_a_message_is_refused_with_the_id_where_there_is_one() {
         ("jsonrpc as a number", r#"{"jsonrpc":2.0,"id":1,"method":"m"}"#, Shape, Some(1)),
         ("id null", r#"{"jsonrpc":"2.0","id":null,"method":"m"}"#, Shape, None),
         ("id with a fraction", r#"{"jsonrpc":"2.0","id":1.5,"method":"m"}"#, Shape, None),
+        ("id of minus nothing", r#"{"jsonrpc":"2.0","id":-0,"method":"m"}"#, Shape, None),
         ("id with an exponent", r#"{"jsonrpc":"2.0","id":1e2,"method":"m"}"#, Shape, None),
         ("id as an object", r#"{"jsonrpc":"2.0","id":{"a":1},"method":"m"}"#, Shape, None),
         ("id as an array", r#"{"jsonrpc":"2.0","id":[1],"method":"m"}"#, Shape, None),
