@@ -74,7 +74,7 @@ async fn an_untouched_message_passes_as_the_same_bytes_without_a_copy() {
 
 /// A body in pieces has to be put together: one copy, and no more, since what was put together goes on as it is.
 #[tokio::test(start_paused = true)]
-async fn a_message_in_pieces_is_copied_once() {
+async fn a_message_in_pieces_becomes_one_run_of_bytes() {
     let result = Bytes::from(RESULT.to_owned());
     let request = Ask::tool("echo").http_with(ScriptedBody::new().pieces(UNTIDY, 16));
     let both =
