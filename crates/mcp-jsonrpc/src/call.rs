@@ -118,6 +118,31 @@ impl Call {
     }
 }
 
+/// The capabilities of the client that caused a request which a gateway makes of its own accord.
+///
+/// Such a request declares no capabilities, since nobody would live up to them. A legacy server, however, is told once
+/// per session what its client can do, so whoever opens one on behalf of a client needs to know. It travels in the
+/// request's extensions and never leaves the process.
+#[derive(Clone, Debug)]
+pub struct OnBehalf {
+    capabilities: Bytes,
+}
+
+impl OnBehalf {
+    /// On behalf of whoever sent this call, if it says what the client can do.
+    #[must_use]
+    pub fn of(call: &Call) -> Option<Self> {
+        let capabilities = call.message().client_capabilities()?;
+        Some(Self { capabilities: call.message().text().slice_ref(capabilities) })
+    }
+
+    /// The client's capabilities, a JSON object.
+    #[must_use]
+    pub fn capabilities(&self) -> &[u8] {
+        &self.capabilities
+    }
+}
+
 impl Document for Call {
     fn bytes(&self) -> &Bytes {
         self.message.bytes()

@@ -8,4 +8,5 @@ mod service;
 mod tests;
 
 pub use self::layer::DecodeLayer;
+pub use self::rejection::Rejection;
 pub use self::service::{Decode, DecodeFuture};

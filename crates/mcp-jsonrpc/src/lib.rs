@@ -98,11 +98,11 @@ mod reply;
 mod rules;
 pub mod sse;
 
-pub use call::Call;
-pub use decode::{Decode, DecodeFuture, DecodeLayer};
+pub use call::{Call, OnBehalf};
+pub use decode::{Decode, DecodeFuture, DecodeLayer, Rejection};
 pub use encode::{Encode, EncodeFuture, EncodeLayer};
 pub use failure::{Failure, FailureKind};
 pub use id::Id;
 pub use message::{Flaw, Fragment, Kind, Message, MessageError, Part};
 pub use reply::{Reply, ReplyTo};
-pub use rules::PROTOCOL_VERSION;
+pub use rules::{PROTOCOL_VERSION, check_meta};

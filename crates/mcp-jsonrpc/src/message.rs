@@ -158,6 +158,12 @@ impl Message {
         self.slice(self.payload(&[Kind::Result]))
     }
 
+    /// `result.resultType`; none in results of earlier revisions, which count as `complete`.
+    #[must_use]
+    pub fn result_type(&self) -> Option<&str> {
+        self.decoded(&self.envelope.members.result_type)
+    }
+
     /// `error`, a JSON object.
     #[must_use]
     pub fn error(&self) -> Option<&[u8]> {
@@ -204,6 +210,36 @@ impl Message {
         self.text = text.into();
         // Last: which name it is depends on the method, which is read from the new text at its new place.
         *self.routing_name_mut() = written;
+    }
+
+    /// Replaces the id, leaving every other byte as it was, so that requests of many senders can share a channel.
+    ///
+    /// This copies the text once and reads nothing again. A message without an id stays as it is.
+    ///
+    /// ```
+    /// use portcullis_mcp_jsonrpc::{Fragment, Id, Message};
+    ///
+    /// let mut message = Message::from_request(&Id::from(1), "tools/list", &Fragment::empty());
+    /// message.set_id(&Id::from("a-7"));
+    /// assert_eq!(message.text(), &r#"{"jsonrpc":"2.0","id":"a-7","method":"tools/list","params":{}}"#[..]);
+    /// assert_eq!(message.params(), Some(&b"{}"[..]));
+    /// ```
+    pub fn set_id(&mut self, id: &Id) {
+        let Some(old) = self.envelope.id_span else { return };
+        let (Some(before), Some(after)) = (self.text.get(..old.start()), self.text.get(old.end()..)) else {
+            return;
+        };
+        let written = id.to_json();
+        let mut text = Vec::with_capacity(self.text.len() + written.len());
+        text.extend_from_slice(before);
+        text.extend_from_slice(written.as_bytes());
+        let end = text.len();
+        text.extend_from_slice(after);
+
+        self.envelope = self.envelope.moved(old.end(), end);
+        self.envelope.id = Some(id.clone());
+        self.envelope.id_span = Some(Span::new(old.start()..end));
+        self.text = text.into();
     }
 
     fn names_a_resource(&self) -> bool {

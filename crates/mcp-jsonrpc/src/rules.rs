@@ -10,7 +10,7 @@ mod tests;
 use http::{HeaderMap, HeaderName};
 use portcullis_core::json;
 
-use crate::{Kind, Message, code, header};
+use crate::{Fragment, Id, Kind, Message, code, header};
 
 /// The one revision that the codec speaks.
 pub const PROTOCOL_VERSION: &str = "2026-07-28";
@@ -29,6 +29,12 @@ pub(crate) struct Violation {
 impl Violation {
     fn new(code: i64, text: impl Into<String>) -> Self {
         Self { code, text: text.into(), data: None }
+    }
+
+    /// The answer to a request that broke the rule.
+    pub(crate) fn to_message(&self, id: Option<&Id>) -> Message {
+        let data = self.data.as_ref().and_then(|data| Fragment::parse(data.clone()).ok());
+        Message::from_error(id, self.code, &self.text, data.as_ref())
     }
 
     fn mismatch(text: impl std::fmt::Display) -> Self {
@@ -89,13 +95,59 @@ fn check_version(message: &Message, headers: &HeaderMap) -> Result<(), Violation
         }
         (Some(_), Some(_)) => {}
     }
-    if message.client_capabilities().is_none() {
-        return Err(Violation::new(
+    check_capabilities(message)
+}
+
+fn check_capabilities(message: &Message) -> Result<(), Violation> {
+    match message.client_capabilities() {
+        Some(_) => Ok(()),
+        None => Err(Violation::new(
             code::INVALID_PARAMS,
             "Invalid params: _meta lacks io.modelcontextprotocol/clientCapabilities",
-        ));
+        )),
     }
-    Ok(())
+}
+
+/// Holds a message that came without headers, over stdio, against the rules for its `_meta`.
+///
+/// ```
+/// use portcullis_mcp_jsonrpc::{Fragment, Id, Message, check_meta, code};
+///
+/// let bare = Message::from_request(&Id::from(1), "tools/list", &Fragment::empty());
+/// assert_eq!(check_meta(&bare).unwrap_err().error_code(), Some(code::INVALID_PARAMS));
+/// ```
+///
+/// # Errors
+///
+/// The answer to send instead of passing the message on.
+pub fn check_meta(message: &Message) -> Result<(), Box<Message>> {
+    let checked = match (message.kind(), message.protocol_version()) {
+        (Kind::Notification, _) => Ok(()),
+        (Kind::Result | Kind::Error, _) => {
+            Err(Violation::new(code::INVALID_REQUEST, "A client must not send responses"))
+        }
+        (Kind::Request, None) => Err(Violation::new(
+            code::INVALID_PARAMS,
+            "Invalid params: _meta lacks io.modelcontextprotocol/protocolVersion",
+        )),
+        (Kind::Request, Some(PROTOCOL_VERSION)) => check_capabilities(message),
+        (Kind::Request, Some(other)) => Err(Violation::unsupported(other)),
+    };
+    checked
+        .and_then(|()| check_named(message))
+        .map_err(|violation| Box::new(violation.to_message(message.id())))
+}
+
+fn check_named(message: &Message) -> Result<(), Violation> {
+    let is_named =
+        message.kind() == Kind::Request && message.method().is_some_and(|method| NAMED.contains(&method));
+    match is_named && message.name().is_none() {
+        false => Ok(()),
+        true => Err(Violation::new(
+            code::INVALID_PARAMS,
+            "Invalid params: the name or URI is missing, or is not a string",
+        )),
+    }
 }
 
 fn requested_version(params: &[u8]) -> Option<String> {
@@ -112,14 +164,9 @@ fn check_method(message: &Message, headers: &HeaderMap) -> Result<(), Violation>
 }
 
 fn check_name(message: &Message, headers: &HeaderMap) -> Result<(), Violation> {
+    check_named(message)?;
     let required = message.method().is_some_and(|method| NAMED.contains(&method));
     let in_body = message.name();
-    if required && in_body.is_none() {
-        return Err(Violation::new(
-            code::INVALID_PARAMS,
-            "Invalid params: the name or URI is missing, or is not a string",
-        ));
-    }
     let in_header = header::only(headers, &header::MCP_NAME)
         .map_err(|_| Violation::mismatch("Mcp-Name is there more than once"))?
         .map(header::decode_value)

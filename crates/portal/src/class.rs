@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 
 use http::{Extensions, Uri};
 use portcullis_core::Principal;
-use portcullis_mcp_jsonrpc::Call;
+use portcullis_mcp_jsonrpc::{Call, OnBehalf};
 
 /// Callers that an upstream cannot tell apart, and who may therefore share what it answers to one of them.
 ///
@@ -32,7 +32,8 @@ impl Hash for Class {
 /// On whose behalf the portal asks a server something: the caller's class, and what layers attached to the call.
 ///
 /// The extensions go along so that a layer further in can still add the caller's own credentials. The caller's headers
-/// and capabilities do not: the answer may serve others, and nobody but the portal would have to live up to them.
+/// and capabilities are not declared: the answer may serve others, and nobody but the portal would have to live up to
+/// them. What the caller can do is [noted](OnBehalf) for whoever has to open a session for it.
 #[derive(Debug)]
 pub(crate) struct Origin {
     pub(crate) class: Class,
@@ -42,11 +43,11 @@ pub(crate) struct Origin {
 
 impl Origin {
     pub(crate) fn of(call: &Call) -> Self {
-        Self {
-            class: Class::of(call.extensions()),
-            extensions: call.extensions().clone(),
-            uri: call.head().uri.clone(),
+        let mut extensions = call.extensions().clone();
+        if let Some(behalf) = OnBehalf::of(call) {
+            extensions.insert(behalf);
         }
+        Self { class: Class::of(&extensions), extensions, uri: call.head().uri.clone() }
     }
 
     /// The portal itself, asking on nobody's behalf.

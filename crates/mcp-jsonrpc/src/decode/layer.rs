@@ -1,10 +1,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::Response;
+use http::request::Parts;
+use http_body::Body as HttpBody;
+use portcullis_core::{Body, BoxError};
 use tower_layer::Layer;
 
-use super::Decode;
+use super::{Decode, Rejection, body, respond};
 use crate::guard::HostGuard;
+use crate::{Reply, ReplyTo};
 
 /// Turns a message-level service into an HTTP service: the server side of MCP's Streamable HTTP, revision 2026-07-28.
 ///
@@ -118,6 +124,42 @@ impl DecodeLayer {
     pub fn keep_alive(mut self, silence: Duration) -> Self {
         self.settings.keep_alive = silence;
         self
+    }
+}
+
+/// The steps of the decoder, one by one, for an adapter that serves another revision of MCP on the same endpoint.
+impl DecodeLayer {
+    /// Refuses foreign hosts and origins.
+    ///
+    /// # Errors
+    ///
+    /// The refusal.
+    pub fn check_host(&self, head: &Parts) -> Result<(), Rejection> {
+        Ok(self.settings.guard.check(&head.uri, &head.headers)?)
+    }
+
+    /// Reads a request's body, whole and within its bounds.
+    ///
+    /// # Errors
+    ///
+    /// A body that is too large, too slow, or breaks off.
+    pub async fn read_body<B>(&self, body: B) -> Result<Bytes, Rejection>
+    where
+        B: HttpBody<Data = Bytes>,
+        B::Error: Into<BoxError>,
+    {
+        body::read(body, self.settings.max_body, self.settings.body_timeout).await
+    }
+
+    /// Makes a response of a reply: JSON where there is one message, an event stream where there are more.
+    pub async fn respond(&self, reply: Reply, to: ReplyTo) -> Response<Body> {
+        respond::respond(reply, to, self.settings.keep_alive).await
+    }
+
+    /// After how long a silence an event stream carries a comment.
+    #[must_use]
+    pub fn keep_alive_after(&self) -> Duration {
+        self.settings.keep_alive
     }
 }
 

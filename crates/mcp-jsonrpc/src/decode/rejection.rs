@@ -8,9 +8,12 @@ use crate::guard::Forbidden;
 use crate::rules::Violation;
 use crate::{Flaw, Fragment, Id, Message, MessageError, code};
 
-/// A request that never became a call, and what its sender is told.
+/// A request that never became a call, and what its sender is told: an HTTP status, and a JSON-RPC error in the body.
+///
+/// The decoder makes them by itself. They are public for adapters that serve another revision of MCP on the same
+/// endpoint and want to refuse in the same words.
 #[derive(Debug)]
-pub(super) struct Rejection {
+pub struct Rejection {
     status: StatusCode,
     code: i64,
     text: Cow<'static, str>,
@@ -21,7 +24,8 @@ pub(super) struct Rejection {
 
 impl Rejection {
     /// A request that is wrong as HTTP. Its body was not looked at, so there is no id to answer to.
-    pub(super) fn new(status: StatusCode, text: impl Into<Cow<'static, str>>) -> Self {
+    #[must_use]
+    pub fn new(status: StatusCode, text: impl Into<Cow<'static, str>>) -> Self {
         let code = match status {
             StatusCode::FORBIDDEN => code::FORBIDDEN,
             StatusCode::PAYLOAD_TOO_LARGE => code::OVERSIZE,
@@ -29,6 +33,14 @@ impl Rejection {
             _ => code::INVALID_REQUEST,
         };
         Self { status, code, text: text.into(), data: None, id: None }
+    }
+
+    /// The same rejection with another code and, where the message could be read, its id.
+    #[must_use]
+    pub fn with_code(mut self, code: i64, id: Option<&Id>) -> Self {
+        self.code = code;
+        self.id = id.cloned();
+        self
     }
 
     /// A message that breaks a rule of the transport.
@@ -43,7 +55,8 @@ impl Rejection {
     }
 
     /// The line for the trail.
-    pub(super) fn to_refusal(&self) -> Refusal {
+    #[must_use]
+    pub fn to_refusal(&self) -> Refusal {
         let reason = match self.status {
             StatusCode::FORBIDDEN => Reason::Forbid,
             StatusCode::PAYLOAD_TOO_LARGE => Reason::Oversize,
@@ -52,7 +65,9 @@ impl Rejection {
         Refusal::new(reason, self.text.clone())
     }
 
-    pub(super) fn into_response(self) -> Response<Body> {
+    /// What the sender gets.
+    #[must_use]
+    pub fn into_response(self) -> Response<Body> {
         let data = self.data.and_then(|data| Fragment::parse(data).ok());
         let message = Message::from_error(self.id.as_ref(), self.code, &self.text, data.as_ref());
         let mut response = respond::json(&message, Some(self.status));

@@ -65,6 +65,9 @@ impl std::fmt::Debug for Fragment {
     }
 }
 
+/// Where the id stands in a message that is made here.
+const ID_AT: usize = r#"{"jsonrpc":"2.0","id":"#.len();
+
 /// New messages, made of parts that are correct by type.
 impl Message {
     /// A request.
@@ -128,6 +131,10 @@ impl Message {
         let span = Span::new(head.len()..text.len());
         text.extend_from_slice(tail.as_bytes());
         let members = payload.members.moved(0, head.len()).of(kind);
-        Self { text: text.into(), envelope: Envelope { kind, id, method, payload: Some(span), members } }
+        let id_span = id.as_ref().map(|id| Span::new(ID_AT..ID_AT + id.to_json().len()));
+        Self {
+            text: text.into(),
+            envelope: Envelope { kind, id, id_span, method, payload: Some(span), members },
+        }
     }
 }

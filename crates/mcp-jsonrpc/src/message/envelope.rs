@@ -98,6 +98,7 @@ pub(super) struct Members {
     pub(super) version: Name,
     pub(super) capabilities: Option<Span>,
     pub(super) code: Option<i64>,
+    pub(super) result_type: Name,
 }
 
 impl Members {
@@ -118,6 +119,8 @@ impl Members {
                 members.arguments = Some(Span::new(reader.token_range()));
             } else if key == "code" {
                 members.code = read_integer(reader)?;
+            } else if key == "resultType" {
+                members.result_type = read_name(reader)?;
             } else {
                 reader.skip()?;
             }
@@ -147,8 +150,8 @@ impl Members {
     /// there means nothing to the gateway.
     pub(super) fn of(self, kind: Kind) -> Self {
         match kind {
-            Kind::Request | Kind::Notification => Self { code: None, ..self },
-            Kind::Result => Self { meta: self.meta, ..Self::default() },
+            Kind::Request | Kind::Notification => Self { code: None, result_type: Name::default(), ..self },
+            Kind::Result => Self { meta: self.meta, result_type: self.result_type, ..Self::default() },
             Kind::Error => Self { code: self.code, ..Self::default() },
         }
     }
@@ -163,6 +166,7 @@ impl Members {
             version: self.version.moved(from, to),
             capabilities: moved(self.capabilities),
             code: self.code,
+            result_type: self.result_type.moved(from, to),
         }
     }
 }
@@ -172,6 +176,7 @@ impl Members {
 pub(super) struct Envelope {
     pub(super) kind: Kind,
     pub(super) id: Option<Id>,
+    pub(super) id_span: Option<Span>,
     pub(super) method: Name,
     pub(super) payload: Option<Span>,
     pub(super) members: Members,
@@ -196,6 +201,7 @@ impl Envelope {
         Self {
             kind: self.kind,
             id: self.id.clone(),
+            id_span: self.id_span.map(|span| span.moved(from, to)),
             method: self.method.moved(from, to),
             payload: self.payload.map(|span| span.moved(from, to)),
             members: self.members.moved(from, to),
@@ -233,6 +239,7 @@ enum Opening {
 struct Draft {
     versioned: bool,
     id: Option<Option<Id>>,
+    id_span: Option<Span>,
     method: Option<Name>,
     params: Option<Payload>,
     result: Option<Payload>,
@@ -269,6 +276,7 @@ impl Draft {
                     Some(Token::String(text)) => Some(Id::from(&*text.decode())),
                     _ => None,
                 });
+                self.id_span = self.id.iter().flatten().next().map(|_| Span::new(reader.token_range()));
             } else if key == "method" {
                 self.method = Some(read_name(reader)?);
             } else if key == "params" {
@@ -328,9 +336,10 @@ impl Draft {
                 return Err("a message with a \"method\" must not have a \"result\" or \"error\"");
             }
         };
+        let id_span = self.id_span.filter(|_| id.is_some());
         let (payload, members) =
             payload.map_or_else(Default::default, |(span, members)| (Some(span), members));
-        Ok(Envelope { kind, id, method, payload, members: members.of(kind) })
+        Ok(Envelope { kind, id, id_span, method, payload, members: members.of(kind) })
     }
 }
 

@@ -400,3 +400,55 @@ fn debug_shows_no_content() {
     let shown = format!("{:?} {:?}", message(text), fragment(r#"{"k":"s3cret"}"#));
     assert!(shown.contains("tools/call") && !shown.contains("s3cret"), "{shown}");
 }
+
+#[test]
+fn an_id_can_be_replaced_wherever_it_stands() {
+    for text in [
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","arguments":{"id":7}}}"#,
+        r#"{ "params" : {"uri":"a:b","_meta":{}}, "method":"resources/read", "id" : "\u0061b" , "jsonrpc":"2.0" }"#,
+        r#"{"id":"x","result":{"id":3,"resultType":"input_required","_meta":{"a":1}},"jsonrpc":"2.0"}"#,
+        r#"{"error":{"code":-1,"message":"m"},"jsonrpc":"2.0","id":0}"#,
+    ] {
+        for new in [Id::from(0), Id::from(-12_345), Id::from("listen:0"), Id::from("\"quoted\"")] {
+            let mut changed = message(text);
+            changed.set_id(&new);
+            assert_eq!(changed.id(), Some(&new), "{text}");
+            assert_reads_back(&changed);
+            changed.set_name("n");
+            changed.set_id(&Id::from("again"));
+            assert_reads_back(&changed);
+            assert_eq!(changed.kind(), message(text).kind());
+        }
+    }
+    for text in [
+        r#"{"jsonrpc":"2.0","method":"m"}"#,
+        r#"{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":""}}"#,
+    ] {
+        let mut nameless = message(text);
+        nameless.set_id(&Id::from(1));
+        assert_eq!(nameless.text(), text);
+    }
+    for mut built in [
+        Message::from_request(&Id::from("a"), "m", &Fragment::empty()),
+        Message::from_result(&Id::from("a"), &fragment(r#"{"resultType":"complete"}"#)),
+        Message::from_error(Some(&Id::from("a")), -1, "m", None),
+    ] {
+        assert_reads_back(&built);
+        built.set_id(&Id::from(77));
+        assert_reads_back(&built);
+    }
+}
+
+#[test]
+fn only_a_result_has_a_type() {
+    for (text, expected) in [
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"complete"}}"#, Some("complete")),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"input\u005frequired"}}"#, Some("input_required")),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"resultType":1}}"#, None),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{"structuredContent":{"resultType":"task"}}}"#, None),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"m","params":{"resultType":"task"}}"#, None),
+        (r#"{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"","resultType":"task"}}"#, None),
+    ] {
+        assert_eq!(message(text).result_type(), expected, "{text}");
+    }
+}
