@@ -11,6 +11,7 @@ mod process;
 mod proxy;
 mod report;
 mod request;
+mod sessions;
 mod soak;
 mod target;
 mod upstream;
@@ -26,6 +27,7 @@ use tokio::net::TcpListener;
 
 use compare::CompareArgs;
 use idle::IdleArgs;
+use sessions::SessionsArgs;
 use soak::SoakArgs;
 
 /// Measures the portal against a minimal hyper reverse proxy, in one run on one machine
@@ -44,6 +46,8 @@ enum Command {
     Compare(CompareArgs),
     /// Open many idle SSE streams and see what each costs
     Idle(IdleArgs),
+    /// Open many sessions of legacy clients and see what each costs while it is idle
+    Sessions(SessionsArgs),
     /// Drive mixed traffic for minutes and see whether memory stays flat
     Soak(SoakArgs),
     /// Be the upstream; prints its address and ends with its standard input
@@ -82,6 +86,7 @@ async fn run(cli: Cli) -> io::Result<bool> {
         Command::Proxy { to } => proxy::serve(listen().await?, to).await.map(|()| true),
         Command::Compare(args) => interruptible(compare::run(&args)).await,
         Command::Idle(args) => interruptible(idle::run(&args)).await,
+        Command::Sessions(args) => interruptible(sessions::run(&args)).await,
         Command::Soak(args) => interruptible(soak::run(&args)).await,
     }
 }

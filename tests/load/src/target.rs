@@ -87,7 +87,7 @@ impl Target {
     }
 
     /// Opens a session of the legacy era.
-    async fn initialize(&self, connection: &mut Connection) -> io::Result<Era> {
+    pub(crate) async fn initialize(&self, connection: &mut Connection) -> io::Result<Era> {
         let era = Era::Legacy { session: String::new() };
         let params = json!({
             "protocolVersion": "2025-11-25",
