@@ -1,1 +1,18 @@
 //! Clients of 2025 in front of a service that speaks 2026-07-28.
+
+mod client;
+mod exchange;
+mod initialize;
+mod limits;
+mod listen;
+mod session;
+mod version;
+
+pub(crate) use self::client::Client;
+pub(crate) use self::exchange::exchange;
+pub(crate) use self::initialize::initialize;
+pub use self::limits::Limits;
+pub(crate) use self::listen::listen;
+pub use self::session::Level;
+pub(crate) use self::session::{Session, Unexpected};
+pub use self::version::Version;
