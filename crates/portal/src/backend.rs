@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use portcullis_core::{Trail, Verdict};
-use portcullis_mcp_jsonrpc::{Call, Failure};
+use portcullis_mcp_jsonrpc::{Call, Failure, Reply};
 
+use crate::asked::Asked;
 use crate::builder::Server;
 use crate::catalogue::{self, Catalogue};
 use crate::class::{Class, Origin};
 use crate::discover::{self, Offer};
 use crate::future::Forward;
+use crate::headers::agree;
 use crate::health::{ServerHealth, Status};
 use crate::kind::Kind;
 use crate::limit::{Gate, Permit};
@@ -19,6 +21,7 @@ use crate::names;
 use crate::route::{Route, Sending};
 use crate::shared::Limits;
 use crate::shelf::{Need, Shelf, Stock};
+use crate::state::States;
 use crate::trouble::Trouble;
 
 /// See the module.
@@ -38,10 +41,13 @@ pub(crate) struct Backend {
     annotated: AtomicBool,
     /// Whether every caller has lists of their own.
     pub(crate) per_principal: bool,
+    pub(crate) states: Arc<States>,
+    /// Whether the ids of this server's tasks carry its own id.
+    pub(crate) names_tasks: bool,
 }
 
 impl Backend {
-    pub(crate) fn new(server: Server, limits: Limits) -> Self {
+    pub(crate) fn new(server: Server, limits: Limits, states: Arc<States>, names_tasks: bool) -> Self {
         let shelf_limits = limits.shelf();
         let shelf = || Arc::new(Shelf::new(server.per_principal, shelf_limits));
         Self {
@@ -57,6 +63,8 @@ impl Backend {
             offer: Arc::new(Shelf::new(server.per_principal, shelf_limits)),
             annotated: AtomicBool::new(false),
             per_principal: server.per_principal,
+            states,
+            names_tasks,
             route: server.into_route(),
         }
     }
@@ -81,7 +89,22 @@ impl Backend {
         if let Some(trail) = &trail {
             trail.record("portal", Verdict::Note(self.note.clone().into()));
         }
-        Forward::new(self.send(call), Arc::clone(self), trail, permit)
+        let asked = Asked::of(&call);
+        Forward::new(self.send(call), Arc::clone(self), asked, trail, permit)
+    }
+
+    /// Makes a caller's call one of the server's: the headers that its arguments want, the state that the server gave.
+    ///
+    /// # Errors
+    ///
+    /// The refusal, if the call contradicts itself or brings a state that it was not given.
+    pub(crate) fn prepare(&self, call: &mut Call) -> Result<(), Box<Reply>> {
+        agree(self, call)?;
+        self.states.restore(&self.id, call)
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     pub(crate) fn answered(&self) {

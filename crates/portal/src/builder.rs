@@ -2,6 +2,8 @@ mod server;
 
 use std::time::Duration;
 
+use portcullis_seal::{Key, KeyRing};
+
 pub use self::server::Server;
 use crate::shared::{Settings, Shared};
 use crate::{BuildError, Collision, Namespace, Portal, names};
@@ -100,6 +102,30 @@ impl Builder {
         self
     }
 
+    /// The keys with which the state is sealed that servers hand to clients (`requestState`). Default: one that is made
+    /// when the portal is built, so that no other replica and no restarted one can open what it sealed.
+    ///
+    /// ```
+    /// use portcullis_portal::Portal;
+    /// use portcullis_seal::{Key, KeyRing};
+    ///
+    /// // From a secret store, the same on every replica.
+    /// let key = Key::generate()?;
+    /// let builder = Portal::builder("acme").keys(KeyRing::new(vec![key])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn keys(mut self, keys: KeyRing) -> Self {
+        self.settings.keys = Some(keys);
+        self
+    }
+
+    /// How long a client may take to come back with a server's state: the time that a person has to answer. Default:
+    /// one hour.
+    pub fn state_lifetime(mut self, lifetime: Duration) -> Self {
+        self.settings.state_lifetime = lifetime;
+        self
+    }
+
     /// Seeds the jitter of reconnections. Default: by chance.
     pub fn jitter_seed(mut self, seed: u64) -> Self {
         self.settings.seed = seed;
@@ -116,9 +142,9 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// No servers, two of one id, a bad name, or a limit of zero.
+    /// No servers, two of one id, a bad name, or a limit of zero; or no random numbers, if a key is to be made.
     pub fn build(self) -> Result<Portal, BuildError> {
-        let Self { settings, servers } = self;
+        let Self { mut settings, servers } = self;
         let name = &settings.name;
         if name.is_empty() || name.chars().count() > 128 || name.contains(char::is_control) {
             return Err(BuildError::Name { name: name.clone() });
@@ -134,8 +160,16 @@ impl Builder {
             }
             server.check()?;
         }
-        Ok(Portal::new(Shared::new(settings, servers)))
+        let keys = match settings.keys.take() {
+            Some(keys) => keys,
+            None => new_keys().ok_or(BuildError::Random)?,
+        };
+        Ok(Portal::new(Shared::new(settings, keys, servers)))
     }
+}
+
+fn new_keys() -> Option<KeyRing> {
+    KeyRing::new(vec![Key::generate().ok()?]).ok()
 }
 
 /// Refuses a limit that lets nothing pass.
@@ -158,6 +192,7 @@ impl Settings {
             ("max_principals", limits.max_principals == 0),
             ("max_cached_bytes", limits.max_bytes == 0),
             ("listen_timeout", limits.listen_timeout.is_zero()),
+            ("state_lifetime", self.state_lifetime.is_zero()),
         ];
         table.into_iter().try_for_each(|(setting, is_zero)| not_zero(setting, None, is_zero))
     }

@@ -30,6 +30,8 @@ pub enum BuildError {
         /// The server that it belongs to, if it belongs to one.
         server: Option<String>,
     },
+    /// No key could be made, because the operating system gives no random numbers.
+    Random,
 }
 
 impl std::fmt::Display for BuildError {
@@ -45,6 +47,7 @@ impl std::fmt::Display for BuildError {
             Self::Zero { setting, server: Some(id) } => {
                 write!(f, "{setting} of server {id:?} must not be zero")
             }
+            Self::Random => f.write_str("no key can be made: the operating system gives no random numbers"),
         }
     }
 }

@@ -3,9 +3,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
+use futures_util::{FutureExt, StreamExt};
 use portcullis_core::{Trail, Verdict};
 use portcullis_mcp_jsonrpc::{Failure, Message, Reply};
 
+use crate::asked::Asked;
 use crate::backend::Backend;
 use crate::limit::Permit;
 use crate::route::Sending;
@@ -60,14 +62,22 @@ impl std::fmt::Debug for ResponseFuture {
 /// A call that was sent to a server, with the permit it was sent under.
 pub(crate) struct Forward {
     sending: Sending,
+    /// Gone once the answer has begun.
+    asked: Option<Asked>,
     backend: Arc<Backend>,
     trail: Option<Trail>,
     permit: Option<Permit>,
 }
 
 impl Forward {
-    pub(crate) fn new(sending: Sending, backend: Arc<Backend>, trail: Option<Trail>, permit: Permit) -> Self {
-        Self { sending, backend, trail, permit: Some(permit) }
+    pub(crate) fn new(
+        sending: Sending,
+        backend: Arc<Backend>,
+        asked: Asked,
+        trail: Option<Trail>,
+        permit: Permit,
+    ) -> Self {
+        Self { sending, backend, asked: Some(asked), trail, permit: Some(permit) }
     }
 }
 
@@ -76,28 +86,47 @@ impl Future for Forward {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let answered = ready!(self.sending.as_mut().poll(cx));
-        let permit = self.permit.take();
-        Poll::Ready(match answered {
-            Ok(reply) => Ok(hold(reply, Arc::clone(&self.backend), permit)),
-            Err(failure) => {
-                self.backend.failed(&failure);
-                if let Some(trail) = &self.trail {
-                    trail.record("portal", Verdict::Fail(format!("{}: {failure}", self.backend.id()).into()));
-                }
-                Err(failure)
+        let this = &mut *self;
+        let (Some(asked), permit) = (this.asked.take(), this.permit.take()) else { return Poll::Pending };
+        let answered = answered.and_then(|reply| match reply.as_single().is_some() || reply.is_empty() {
+            true => whole(reply, &this.backend, &asked, this.trail.as_ref()),
+            false => {
+                let (backend, trail) = (Arc::clone(&this.backend), this.trail.take());
+                Ok(held(reply, |reply| Held { reply, backend, asked, trail, permit }))
             }
-        })
+        });
+        Poll::Ready(answered.inspect_err(|failure| {
+            this.backend.failed(failure);
+            if let Some(trail) = &this.trail {
+                trail.record("portal", Verdict::Fail(format!("{}: {failure}", this.backend.id()).into()));
+            }
+        }))
     }
 }
 
-/// Keeps the permit until the reply ends. A reply that is there already has ended.
-fn hold(mut reply: Reply, backend: Arc<Backend>, permit: Option<Permit>) -> Reply {
-    if reply.as_single().is_some() || reply.is_empty() {
+/// A reply that is there already, and so has ended.
+fn whole(
+    mut reply: Reply,
+    backend: &Backend,
+    asked: &Asked,
+    trail: Option<&Trail>,
+) -> Result<Reply, Failure> {
+    if reply.as_single().is_none_or(|message| asked.leaves(message)) {
         backend.answered();
-        return reply;
+        return Ok(reply);
     }
     let extensions = std::mem::take(reply.extensions_mut());
-    let mut held = Reply::stream(Held { reply, backend, permit });
+    let Some(Ok(message)) = reply.next().now_or_never().flatten() else { return Ok(reply) };
+    let mut changed = Reply::message(asked.answered(backend, trail, message)?);
+    backend.answered();
+    *changed.extensions_mut() = extensions;
+    Ok(changed)
+}
+
+/// A reply that comes in pieces, whose permit is kept until it ends.
+fn held(mut reply: Reply, hold: impl FnOnce(Reply) -> Held) -> Reply {
+    let extensions = std::mem::take(reply.extensions_mut());
+    let mut held = Reply::stream(hold(reply));
     *held.extensions_mut() = extensions;
     held
 }
@@ -105,6 +134,8 @@ fn hold(mut reply: Reply, backend: Arc<Backend>, permit: Option<Permit>) -> Repl
 struct Held {
     reply: Reply,
     backend: Arc<Backend>,
+    asked: Asked,
+    trail: Option<Trail>,
     permit: Option<Permit>,
 }
 
@@ -112,9 +143,12 @@ impl Stream for Held {
     type Item = Result<Message, Failure>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let item = ready!(self.reply.poll_message(cx));
+        let item = match ready!(self.reply.poll_message(cx)) {
+            Some(Ok(message)) if !message.is_answer() => return Poll::Ready(Some(Ok(message))),
+            Some(Ok(message)) => Some(self.asked.answered(&self.backend, self.trail.as_ref(), message)),
+            end => end,
+        };
         match &item {
-            Some(Ok(message)) if !message.is_answer() => return Poll::Ready(item),
             Some(Err(failure)) => self.backend.failed(failure),
             Some(Ok(_)) | None => self.backend.answered(),
         }

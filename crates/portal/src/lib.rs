@@ -97,6 +97,7 @@
 //! None.
 
 mod ask;
+mod asked;
 mod backend;
 mod backoff;
 mod builder;
@@ -110,6 +111,7 @@ mod future;
 pub mod fuzzing;
 mod headers;
 mod health;
+mod input;
 mod kind;
 mod limit;
 mod list;
@@ -117,6 +119,7 @@ mod listen;
 mod merge;
 mod names;
 mod owner;
+mod parts;
 mod reference;
 mod refuse;
 mod resolve;
@@ -124,6 +127,8 @@ mod route;
 mod service;
 mod shared;
 mod shelf;
+mod state;
+mod task;
 mod template;
 mod trouble;
 mod watch;

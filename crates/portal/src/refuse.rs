@@ -4,6 +4,7 @@ use http::StatusCode;
 use portcullis_core::{Reason, Refusal, Trail, Verdict, json};
 use portcullis_mcp_jsonrpc::{Call, Fragment, Message, Reply, code};
 
+use crate::input::Needs;
 use crate::kind::Kind;
 
 fn error(call: &Call, reason: Reason, code: i64, text: String, data: Option<&Fragment>) -> Reply {
@@ -58,6 +59,25 @@ pub(crate) fn invalid_cursor(call: &Call) -> Reply {
 /// The params are not what the method needs.
 pub(crate) fn invalid_params(call: &Call, what: &str) -> Reply {
     error(call, Reason::Malform, code::INVALID_PARAMS, format!("Invalid params: {what}"), None)
+}
+
+/// The state was not given to this call (Multi Round-Trip Requests, "Server Requirements"). Why not is nobody's business.
+pub(crate) fn foreign_state(call: &Call) -> Reply {
+    let what = "requestState is not one that this request was given, or it has expired; make the call again without it";
+    invalid_params(call, what)
+}
+
+/// No server can have made a task of this id (Tasks Extension, "Task Polling").
+pub(crate) fn unknown_task(call: &Call, id: &str) -> Reply {
+    let text = format!("Unknown task: {}", shorten(id));
+    error(call, Reason::Hide, code::INVALID_PARAMS, text, None)
+}
+
+/// The client does not declare what its request is about (-32021, "Error Codes").
+pub(crate) fn missing_capability(call: &Call, missing: Needs) -> Reply {
+    let data = format!(r#"{{"requiredCapabilities":{}}}"#, missing.to_json());
+    let text = format!("The request needs capabilities that it does not declare: {}", missing.words());
+    error(call, Reason::Malform, code::MISSING_CAPABILITY, text, Fragment::parse(data).ok().as_ref())
 }
 
 /// The headers do not say what the arguments say (Streamable HTTP, "Server Validation").

@@ -10,7 +10,7 @@ use portcullis_mcp_jsonrpc::{Call, Failure, FailureKind, Reply};
 use crate::backend::Backend;
 use crate::catalogue::Catalogue;
 use crate::class::Origin;
-use crate::headers::agree;
+use crate::headers::{learn, must_learn};
 use crate::kind::Kind;
 use crate::owner::{self, Owner};
 use crate::reference::Reference;
@@ -83,7 +83,10 @@ impl Shared {
         let Some(backend) = self.backends.get(server) else {
             return Err(internal("the server is gone".into()));
         };
-        if let Err(refusal) = agree(backend, &mut call) {
+        if must_learn(backend, &call) {
+            learn(backend, &Arc::new(Origin::of(&call))).await;
+        }
+        if let Err(refusal) = backend.prepare(&mut call) {
             return Ok(*refusal);
         }
         let permit = backend.calls.enter().await?;

@@ -6,12 +6,13 @@ use tower_service::Service;
 
 use crate::backend::Backend;
 use crate::builder::Builder;
+use crate::class::Origin;
 use crate::future::ResponseFuture;
-use crate::headers::agree;
+use crate::headers::{learn, must_learn};
 use crate::health::Health;
 use crate::kind::Kind;
 use crate::shared::Shared;
-use crate::{Namespace, names, refuse};
+use crate::{Namespace, names, refuse, task};
 
 /// Many MCP servers as one service.
 ///
@@ -77,7 +78,7 @@ impl Portal {
                 None => ResponseFuture::ready(refuse::unknown_method(&call)),
             },
             "completion/complete" => ResponseFuture::work(Arc::clone(shared).complete(call)),
-            _ => ResponseFuture::ready(refuse::unknown_method(&call)),
+            _ => self.route_extension(call),
         }
     }
 
@@ -102,15 +103,43 @@ impl Portal {
             },
             _ => return ResponseFuture::work(Arc::clone(shared).call_by_name(kind, call)),
         };
-        match agree(backend, &mut call) {
-            Ok(()) => forward(backend, call),
-            Err(refusal) => ResponseFuture::ready(*refusal),
+        forward(backend, call)
+    }
+
+    /// Tasks are found by their ids, and what extensions are about by its name if it has one that says so.
+    fn route_extension(&self, mut call: Call) -> ResponseFuture {
+        let shared = &self.shared;
+        let found = match task::is_about_one(call.method()) {
+            true => match shared.find_task(&mut call) {
+                Ok(server) => Some(server),
+                Err(refusal) => return ResponseFuture::ready(*refusal),
+            },
+            false if shared.settings.namespace == Namespace::Always => shared.find_by_prefix(&mut call),
+            false => None,
+        };
+        match found.and_then(|server| shared.backends.get(server)) {
+            Some(backend) => forward(backend, call),
+            None => ResponseFuture::ready(refuse::unknown_method(&call)),
         }
     }
 }
 
-/// Sends a call now if there is room, and as soon as there is otherwise.
-fn forward(backend: &Arc<Backend>, call: Call) -> ResponseFuture {
+/// Sends a call now if there is room and nothing to learn first, and as soon as there is otherwise.
+fn forward(backend: &Arc<Backend>, mut call: Call) -> ResponseFuture {
+    if must_learn(backend, &call) {
+        let backend = Arc::clone(backend);
+        return ResponseFuture::work(async move {
+            learn(&backend, &Arc::new(Origin::of(&call))).await;
+            if let Err(refusal) = backend.prepare(&mut call) {
+                return Ok(*refusal);
+            }
+            let permit = backend.calls.enter().await?;
+            backend.forward(call, permit).await
+        });
+    }
+    if let Err(refusal) = backend.prepare(&mut call) {
+        return ResponseFuture::ready(*refusal);
+    }
     if let Some(permit) = backend.calls.try_enter() {
         return ResponseFuture::forward(backend.forward(call, permit));
     }

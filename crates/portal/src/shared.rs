@@ -4,11 +4,14 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
+use portcullis_seal::KeyRing;
+
 use crate::backend::Backend;
 use crate::builder::Server;
 use crate::health::Health;
 use crate::merge::Merges;
 use crate::shelf::ShelfLimits;
+use crate::state::States;
 use crate::watch::Watches;
 use crate::{Collision, Namespace};
 
@@ -22,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) page_size: Option<usize>,
     pub(crate) limits: Limits,
     pub(crate) seed: u64,
+    pub(crate) keys: Option<KeyRing>,
+    pub(crate) state_lifetime: Duration,
 }
 
 impl Settings {
@@ -34,6 +39,8 @@ impl Settings {
             page_size: None,
             limits: Limits::default(),
             seed: RandomState::new().hash_one(0),
+            keys: None,
+            state_lifetime: Duration::from_secs(3_600),
         }
     }
 }
@@ -89,8 +96,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(settings: Settings, servers: Vec<Server>) -> Self {
-        let backend = |server| Arc::new(Backend::new(server, settings.limits));
+    pub(crate) fn new(settings: Settings, keys: KeyRing, servers: Vec<Server>) -> Self {
+        let states = Arc::new(States::new(keys, settings.name.clone(), settings.state_lifetime));
+        let names_tasks = servers.len() > 1 || settings.namespace != Namespace::Never;
+        let backend =
+            |server| Arc::new(Backend::new(server, settings.limits, Arc::clone(&states), names_tasks));
         let backends: Vec<_> = servers.into_iter().map(backend).collect();
         let watches = Watches::new(backends.len());
         Self { settings, backends, merges: Merges::default(), watches }

@@ -14,7 +14,7 @@ use portcullis_core::{Trail, Verdict};
 use portcullis_mcp_jsonrpc::{Call, FailureKind, Fragment, Message};
 use portcullis_portal::{BuildError, Builder, Collision, Namespace, Portal, Server};
 use serde_json::{Value, json};
-use support::{Mock, ask, by, call_tool, list_tools, names, request};
+use support::{Mock, ask, bare, by, call_tool, list_tools, names, request};
 use tokio::time::{Duration, advance};
 use tower::Service;
 
@@ -41,8 +41,10 @@ async fn a_prefixed_name_is_routed_without_a_list() {
 async fn all_else_of_a_call_arrives_as_it_was_sent() {
     let (builder, a, _) = two(Namespace::Always);
     let portal = builder.build().unwrap();
-    let message = r#"{"x":1.0,"jsonrpc":"2.0","id":"\u0061","method":"tools/call","params":{"requestState":"s\u002f","name":"a_t","arguments":{"n":1e2}}}"#;
-    ask(&portal, Call::new(Message::parse(message.into()).unwrap())).await;
+    let message = r#"{"x":1.0,"jsonrpc":"2.0","id":"\u0061","method":"tools/call","params":{"inputResponses":{"\u0061":1.0},"name":"a_t","arguments":{"n":1e2}}}"#;
+    let mut call = Call::new(Message::parse(message.into()).unwrap());
+    call.headers_mut().insert("mcp-method", "tools/call".parse().unwrap());
+    ask(&portal, call).await;
     let expected = message.replace("a_t", "t");
     assert_eq!(a.last("tools/call").message().text(), &expected);
 }
@@ -189,7 +191,7 @@ async fn with_one_server_and_bare_names_everything_passes() {
 async fn with_many_servers_unknown_methods_are_refused() {
     let (builder, a, _) = two(Namespace::Always);
     let portal = builder.build().unwrap();
-    for method in ["initialize", "ping", "logging/setLevel", "resources/subscribe", "tasks/get", "x"] {
+    for method in ["initialize", "ping", "logging/setLevel", "resources/subscribe", "tasks/list", "x"] {
         let answer = ask(&portal, request(method, json!({}))).await;
         assert_eq!(answer["error"]["code"], -32601, "{method}");
         assert_eq!(a.count(method), 0);
@@ -337,7 +339,7 @@ async fn headers_are_held_against_arguments_once_the_tool_is_known() {
         mock.last("tools/call").extensions().get::<portcullis_mcp_jsonrpc::header::HeaderParams>().cloned();
     assert_eq!(params.unwrap().names().len(), 1);
     // A call from within has no headers, and gets some.
-    ask(&portal, request("tools/call", json!({ "name": "a_good", "arguments": { "region": "eu" } }))).await;
+    ask(&portal, bare("tools/call", json!({ "name": "a_good", "arguments": { "region": "eu" } }))).await;
     assert_eq!(mock.count("tools/call"), 3);
 }
 

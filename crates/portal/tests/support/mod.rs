@@ -179,20 +179,31 @@ pub fn tools(names: &[&str], ttl: u64, scope: &str) -> Value {
     json!({ "resultType": "complete", "tools": tools, "ttlMs": ttl, "cacheScope": scope })
 }
 
-/// A request as a client sends it.
+/// A request as a client sends it over HTTP.
 pub fn request(method: &str, params: Value) -> Call {
+    let mut call = bare(method, params);
+    call.headers_mut().insert("mcp-method", method.parse().unwrap());
+    call
+}
+
+/// A request that came without headers: over stdio, or from within.
+pub fn bare(method: &str, params: Value) -> Call {
     let mut params = params;
-    params.as_object_mut().unwrap().insert(
-        "_meta".to_owned(),
-        json!({
-            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientCapabilities": { "roots": {} },
-        }),
-    );
+    let meta = params.as_object_mut().unwrap().entry("_meta").or_insert(json!({}));
+    meta["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
+    if meta["io.modelcontextprotocol/clientCapabilities"].is_null() {
+        meta["io.modelcontextprotocol/clientCapabilities"] = json!({ "roots": {} });
+    }
     let message = json!({ "jsonrpc": "2.0", "id": 7, "method": method, "params": params });
     let mut call = Call::new(Message::parse(Bytes::from(message.to_string())).unwrap());
     Trail::enter(call.extensions_mut());
     call
+}
+
+/// The same params, sent by a client that can do this.
+pub fn able(capabilities: Value, mut params: Value) -> Value {
+    params["_meta"] = json!({ "io.modelcontextprotocol/clientCapabilities": capabilities });
+    params
 }
 
 /// The same request, made by a user.
