@@ -2,10 +2,13 @@
 
 mod client;
 mod exchange;
+mod flow;
 mod initialize;
+mod inner;
 mod limits;
 mod listen;
 mod session;
+mod translate;
 mod version;
 
 pub(crate) use self::client::Client;

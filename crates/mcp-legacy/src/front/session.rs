@@ -213,6 +213,11 @@ impl Asked {
         &self.id
     }
 
+    /// Whether no answer has come yet.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.session.state().asked.iter().any(|(id, _)| *id == self.id)
+    }
+
     /// Waits for the answer.
     pub(crate) async fn answer(&mut self) -> Message {
         match (&mut self.answered).await {

@@ -55,10 +55,7 @@ impl Session {
 
     pub(crate) fn subscriptions(&self) -> Subscriptions {
         let state = self.state();
-        Subscriptions {
-            uris: state.uris.iter().cloned().collect(),
-            generation: state.listeners.generation,
-        }
+        Subscriptions { uris: state.uris.iter().cloned().collect(), generation: state.listeners.generation }
     }
 
     /// Waits until the subscriptions are others than these.
