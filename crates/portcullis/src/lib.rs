@@ -13,8 +13,10 @@
 //! |---|---|---|
 //! | always there | [`core`] | the words every layer shares: who asks, what was decided, what a message says |
 //! | `mcp-jsonrpc` | `mcp_jsonrpc` | HTTP to messages and back, by every rule of MCP's Streamable HTTP |
-//! | `mcp-upstream` | `mcp_upstream` | one MCP server as a service |
+//! | `mcp-legacy` | `mcp_legacy` | clients and servers of 2025, which know sessions |
+//! | `mcp-upstream` | `mcp_upstream` | one MCP server as a service, over HTTP or as a child process |
 //! | `portal` | `portal` | many MCP servers as one |
+//! | `seal` | `seal` | tokens that only the one they were made for can bring back |
 //!
 //! ```
 //! use portcullis::core::{Kind, Principal};
@@ -37,9 +39,15 @@ pub use portcullis_core as core;
 #[cfg(feature = "mcp-jsonrpc")]
 #[doc(inline)]
 pub use portcullis_mcp_jsonrpc as mcp_jsonrpc;
+#[cfg(feature = "mcp-legacy")]
+#[doc(inline)]
+pub use portcullis_mcp_legacy as mcp_legacy;
 #[cfg(feature = "mcp-upstream")]
 #[doc(inline)]
 pub use portcullis_mcp_upstream as mcp_upstream;
 #[cfg(feature = "portal")]
 #[doc(inline)]
 pub use portcullis_portal as portal;
+#[cfg(feature = "seal")]
+#[doc(inline)]
+pub use portcullis_seal as seal;
