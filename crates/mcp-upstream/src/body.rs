@@ -52,6 +52,12 @@ impl Watched {
         watched
     }
 
+    /// Lets the body stand still for this long from now on.
+    pub(crate) fn set_idle(&mut self, idle: Option<Duration>) {
+        self.idle = idle;
+        self.at = At::News;
+    }
+
     fn complete(&mut self) {
         self.inner = None;
         if let Some(permit) = self.permit.take() {

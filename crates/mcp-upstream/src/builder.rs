@@ -1,18 +1,26 @@
+mod sessions;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Uri};
 use portcullis_core::Secret;
-use portcullis_mcp_jsonrpc::EncodeLayer;
+use portcullis_mcp_jsonrpc::{EncodeLayer, sse::DEFAULT_MAX_EVENT};
 use rustls::pki_types::CertificateDer;
 use tower_layer::Layer;
 
+use self::sessions::Sessions;
+use crate::auto::{Auto, AutoConnect, Found};
 use crate::circuit::Breaker;
 use crate::client::Pool;
+use crate::endpoint::Endpoint;
+use crate::legacy::StreamableConnect;
 use crate::retry::{Budget, Random};
+use crate::service::Way;
+use crate::sse::SseConnect;
 use crate::timeout::Limits;
 use crate::transport::{Core, Transport};
-use crate::{BuildError, Circuit, HttpUpstream, Retries, config, tls};
+use crate::{BuildError, Circuit, Era, HttpUpstream, Retries, config, tls};
 
 /// Which HTTP is spoken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +50,7 @@ pub enum HttpVersion {
 /// | [`max_event`](Self::max_event) | as [`Decoder`](portcullis_mcp_jsonrpc::sse::Decoder) has it |
 /// | [`max_idle_connections`](Self::max_idle_connections) | 256 |
 /// | [`retries`](Self::retries) | 2 per call, of a budget of 20 % |
+/// | [`max_sessions`](Self::max_sessions), [`session_idle`](Self::session_idle) | 1024, each for 5 min unused |
 /// | [`circuit`](Self::circuit) | opens for 10 s after 5 failures in a row |
 /// | head of a response | 128 KiB and 100 headers (HTTP/1.1), 64 KiB (HTTP/2); not a setting |
 ///
@@ -68,14 +77,16 @@ pub struct HttpUpstreamBuilder {
     uri: Uri,
     headers: HeaderMap,
     limits: Limits,
-    max_answer: Option<usize>,
-    max_event: Option<usize>,
+    max_answer: usize,
+    max_event: usize,
     version: HttpVersion,
     max_idle: usize,
     extra_roots: Vec<CertificateDer<'static>>,
     retries: Retries,
     circuit: Circuit,
     random: Random,
+    era: Era,
+    sessions: Sessions,
 }
 
 impl HttpUpstreamBuilder {
@@ -84,15 +95,26 @@ impl HttpUpstreamBuilder {
             uri: config::url(url)?,
             headers: HeaderMap::new(),
             limits: Limits::DEFAULT,
-            max_answer: None,
-            max_event: None,
+            max_answer: EncodeLayer::DEFAULT_MAX_ANSWER,
+            max_event: DEFAULT_MAX_EVENT,
             version: HttpVersion::Auto,
             max_idle: 256,
             extra_roots: Vec::new(),
             retries: Retries::default(),
             circuit: Circuit::default(),
             random: Random::of_the_system(),
+            era: Era::Auto,
+            sessions: Sessions::default(),
         })
+    }
+
+    /// What the server speaks; found out with the first call unless set.
+    ///
+    /// To set it spares the question, and is the way out where a server answers the question with silence or with an
+    /// error of its own, which decides nothing.
+    pub fn era(mut self, era: Era) -> Self {
+        self.era = era;
+        self
     }
 
     /// Sends a header with every request.
@@ -166,13 +188,13 @@ impl HttpUpstreamBuilder {
 
     /// The most bytes of a JSON answer.
     pub fn max_answer(mut self, bytes: usize) -> Self {
-        self.max_answer = Some(bytes);
+        self.max_answer = bytes;
         self
     }
 
     /// The most bytes of one event in an event stream.
     pub fn max_event(mut self, bytes: usize) -> Self {
-        self.max_event = Some(bytes);
+        self.max_event = bytes;
         self
     }
 
@@ -221,7 +243,7 @@ impl HttpUpstreamBuilder {
     ///
     /// # Errors
     ///
-    /// A limit of zero, too many retries, or, for `https`, certificates that cannot be used.
+    /// A limit of zero, too many retries, certificates that cannot be used with `https`, or no random numbers for a key.
     pub fn build(self) -> Result<HttpUpstream, BuildError> {
         self.check()?;
         let tls = match self.uri.scheme_str() {
@@ -241,14 +263,29 @@ impl HttpUpstreamBuilder {
             budget,
             breaker: Arc::new(Breaker::new(self.circuit)),
         };
-        let mut encode = EncodeLayer::to(self.uri.clone());
-        if let Some(bytes) = self.max_answer {
-            encode = encode.max_answer(bytes);
-        }
-        if let Some(bytes) = self.max_event {
-            encode = encode.max_event(bytes);
-        }
-        Ok(HttpUpstream::new(encode.layer(Transport { core: Arc::new(core) }), self.uri))
+        let (core, uri) = (Arc::new(core), Arc::new(self.uri));
+        let endpoint = Endpoint {
+            core: Arc::clone(&core),
+            uri: Arc::clone(&uri),
+            max_answer: self.max_answer,
+            max_event: self.max_event,
+        };
+        let modern = EncodeLayer::to(uri.as_ref().clone())
+            .max_answer(self.max_answer)
+            .max_event(self.max_event)
+            .layer(Transport::new(Arc::clone(&core)));
+        let host = uri.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+        let way = match self.era {
+            Era::Modern => Way::Modern(modern),
+            Era::Legacy => Way::Sessions(self.sessions.over(StreamableConnect(endpoint), host)?, self.era),
+            Era::Sse => Way::Sessions(self.sessions.over(SseConnect(endpoint), host)?, self.era),
+            Era::Auto => {
+                let found = Arc::new(Found::default());
+                let connect = AutoConnect { endpoint, found: Arc::clone(&found) };
+                Way::Auto(Auto::new(modern, self.sessions.over(connect, host)?, found))
+            }
+        };
+        Ok(HttpUpstream::new(way, core, uri))
     }
 
     fn check(&self) -> Result<(), BuildError> {
@@ -260,8 +297,8 @@ impl HttpUpstreamBuilder {
             ("idle_timeout", !idle.is_zero()),
             ("listen_idle_timeout", some(listen_idle)),
             ("total_timeout", some(total)),
-            ("max_answer", self.max_answer != Some(0)),
-            ("max_event", self.max_event != Some(0)),
+            ("max_answer", self.max_answer != 0),
+            ("max_event", self.max_event != 0),
             ("circuit", self.circuit.failures != Some(0)),
             ("circuit", self.circuit.failures.is_none() || !self.circuit.open_for.is_zero()),
         ];
@@ -283,6 +320,7 @@ impl std::fmt::Debug for HttpUpstreamBuilder {
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
             .field("limits", &self.limits)
             .field("version", &self.version)
+            .field("era", &self.era)
             .field("retries", &self.retries)
             .field("circuit", &self.circuit)
             .finish_non_exhaustive()

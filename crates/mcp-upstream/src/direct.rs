@@ -29,7 +29,6 @@ pub(crate) struct Direct {
     dial: Connector,
     pool: Arc<Pool>,
     uri: Uri,
-    path: Uri,
     host: HeaderValue,
 }
 
@@ -37,8 +36,7 @@ impl Direct {
     /// Connections to the authority of `uri`, which the builder has checked.
     pub(crate) fn new(uri: &Uri, dial: Connector, max_idle: usize) -> Option<Self> {
         let host = HeaderValue::from_str(uri.authority()?.as_str()).ok()?;
-        let path = uri.path_and_query()?.clone().into();
-        Some(Self { dial, pool: Arc::new(Pool::new(max_idle)), uri: uri.clone(), path, host })
+        Some(Self { dial, pool: Arc::new(Pool::new(max_idle)), uri: uri.clone(), host })
     }
 
     /// Sends a request on a connection that is idle, or on a new one, and waits for the head of its response.
@@ -46,7 +44,10 @@ impl Direct {
         self: Arc<Self>,
         mut request: Request<Body>,
     ) -> Result<Response<DirectBody>, Lost> {
-        *request.uri_mut() = self.path.clone();
+        // Of the target only the path is sent; the authority is always that of this server.
+        if let Some(path) = request.uri().path_and_query().cloned() {
+            *request.uri_mut() = path.into();
+        }
         request.headers_mut().insert(header::HOST, self.host.clone());
         loop {
             let (mut connection, used) = match self.pool.take() {

@@ -47,6 +47,18 @@ pub enum BuildError {
         /// What is wrong.
         flaw: &'static str,
     },
+    /// No process can be started like this.
+    Command {
+        /// The part of the command at fault.
+        part: String,
+        /// What is wrong.
+        flaw: &'static str,
+    },
+    /// Nothing can be sealed, so there can be no sessions.
+    Sessions {
+        /// What is missing.
+        source: BoxError,
+    },
 }
 
 impl std::fmt::Display for BuildError {
@@ -57,6 +69,8 @@ impl std::fmt::Display for BuildError {
             Self::Certificates { flaw, source: None } => write!(f, "certificates: {flaw}"),
             Self::Certificates { flaw, source: Some(source) } => write!(f, "certificates: {flaw}: {source}"),
             Self::Limit { setting, flaw } => write!(f, "{setting}: {flaw}"),
+            Self::Command { part, flaw } => write!(f, "{part}: {flaw}"),
+            Self::Sessions { source } => write!(f, "sessions: {source}"),
         }
     }
 }
@@ -64,7 +78,7 @@ impl std::fmt::Display for BuildError {
 impl std::error::Error for BuildError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Certificates { source: Some(source), .. } => Some(&**source),
+            Self::Certificates { source: Some(source), .. } | Self::Sessions { source } => Some(&**source),
             _ => None,
         }
     }

@@ -16,7 +16,7 @@ use crate::client::{Frames, Lost, Sent};
 use crate::failure;
 use crate::retry::Effect;
 use crate::timeout::{Deadline, Stage};
-use crate::transport::{Core, Nature};
+use crate::transport::{Core, Nature, Witness};
 
 /// Waits for the head of a response, on one timer, and asks again where that is safe.
 pub(crate) struct Exchange {
@@ -28,6 +28,7 @@ pub(crate) struct Exchange {
     listens: bool,
     retries: u8,
     again: Option<Box<Again>>,
+    witness: Option<Arc<Witness>>,
 }
 
 enum State {
@@ -55,8 +56,14 @@ impl Again {
 }
 
 impl Exchange {
-    pub(crate) fn start(core: Arc<Core>, request: Request<Body>, nature: Nature) -> Self {
+    pub(crate) fn start(
+        core: Arc<Core>,
+        request: Request<Body>,
+        nature: Nature,
+        witness: Option<Arc<Witness>>,
+    ) -> Self {
         let listens = matches!(nature, Nature::Listen);
+        let is_limited = !matches!(nature, Nature::Listen | Nature::Session);
         let Some(permit) = core.breaker.admit() else {
             return Self {
                 core,
@@ -66,6 +73,7 @@ impl Exchange {
                 listens,
                 retries: 0,
                 again: None,
+                witness,
             };
         };
         core.budget.earn();
@@ -76,10 +84,10 @@ impl Exchange {
             }
             _ => None,
         };
-        let mut deadline = Deadline::new(core.limits.total.filter(|_| !listens));
+        let mut deadline = Deadline::new(core.limits.total.filter(|_| is_limited));
         deadline.enter(Stage::Head, Some(core.limits.head));
         let state = State::Send(core.client.request(request, listens));
-        Self { core, state, permit: Some(permit), deadline, listens, retries: 0, again }
+        Self { core, state, permit: Some(permit), deadline, listens, retries: 0, again, witness }
     }
 
     fn fail(&mut self, failure: Failure) -> Failure {
@@ -104,6 +112,9 @@ impl Exchange {
     }
 
     fn respond(&mut self, response: Response<Frames>) -> Result<Response<Watched>, Failure> {
+        if let Some(witness) = &self.witness {
+            witness.saw(response.status());
+        }
         let is_json = response.headers().get(names::CONTENT_TYPE).is_some_and(header::is_json);
         let mut permit = self.permit.take();
         if let Some(permit) = &mut permit {

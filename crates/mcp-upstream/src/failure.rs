@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 
+use http::StatusCode;
 use portcullis_mcp_jsonrpc::{Failure, FailureKind};
 
 use crate::client::Lost;
@@ -54,6 +55,18 @@ pub(crate) fn of_stage(stage: Stage) -> Failure {
 /// A call that is not sent because the last ones failed.
 pub(crate) fn of_open_circuit() -> Failure {
     Failure::new(FailureKind::Unreachable).with_source("not tried, because the last calls failed")
+}
+
+/// A response that holds no message. Its body is not quoted: it may be anything, of any size.
+pub(crate) fn of_status(status: StatusCode) -> Failure {
+    let kind = match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => FailureKind::Reject,
+        StatusCode::TOO_MANY_REQUESTS => FailureKind::Overload,
+        StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT => FailureKind::Timeout,
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE => FailureKind::Unreachable,
+        _ => FailureKind::Garbage,
+    };
+    Failure::new(kind).with_source(format!("HTTP status {status}"))
 }
 
 fn of_connection(error: &(dyn Error + 'static)) -> FailureKind {

@@ -1,13 +1,15 @@
 //! One MCP server behind HTTP, as a `tower` service that takes a [`Call`] and gives a [`Reply`].
 //!
-//! What answers the call is let through: JSON or an event stream of 2026-07-28, in time and within its size. Everything
-//! else is a [`Failure`]: no connection, silence, an answer to another call, too many bytes, no MCP at all, a redirect,
-//! and the server's `401` or `403`, which concern the gateway and not the client.
+//! What answers the call is let through: JSON or an event stream, in time and within its size. Everything else is a
+//! [`Failure`]: no connection, silence, an answer to another call, too many bytes, no MCP at all, a redirect, and the
+//! server's `401` or `403`, which concern the gateway and not the client.
+//!
+//! Callers speak 2026-07-28. The server may speak that, or any earlier revision: [which](#eras) is found out.
 //!
 //! ```
 //! use portcullis_core::Secret;
 //! use portcullis_mcp_jsonrpc::{Call, FailureKind, Fragment, Id, Message};
-//! use portcullis_mcp_upstream::{HealthState, HttpUpstream};
+//! use portcullis_mcp_upstream::{Era, HealthState, HttpUpstream};
 //! use tower::ServiceExt;
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -15,28 +17,61 @@
 //! # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
 //! # let address = listener.local_addr()?;
 //! # tokio::spawn(async move {
-//! #     // A server that knows the answer to one call, and closes.
-//! #     let (mut socket, _) = listener.accept().await.unwrap();
-//! #     let _ = socket.read(&mut [0; 4096]).await;
-//! #     let body = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[]}}"#;
-//! #     let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
-//! #     socket.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+//! #     // A server that knows the answers to two calls, and is gone then.
+//! #     for result in [
+//! #         r#"{"jsonrpc":"2.0","id":1,"result":{"supportedVersions":["2026-07-28"],"capabilities":{}}}"#,
+//! #         r#"{"jsonrpc":"2.0","id":2,"result":{"tools":[]}}"#,
+//! #     ] {
+//! #         let (mut socket, _) = listener.accept().await.unwrap();
+//! #         let _ = socket.read(&mut [0; 4096]).await;
+//! #         let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/json\r\n";
+//! #         let answer = format!("{head}content-length: {}\r\n\r\n{result}", result.len());
+//! #         socket.write_all(answer.as_bytes()).await.unwrap();
+//! #     }
 //! # });
 //! let upstream = HttpUpstream::builder(&format!("http://{address}/mcp"))?
 //!     .bearer(Secret::new("s3cr3t"))?
 //!     .build()?;
 //!
-//! let call = |id| Call::new(Message::from_request(&Id::from(id), "tools/list", &Fragment::empty()));
-//! let reply = upstream.clone().oneshot(call(1)).await?;
+//! let call = |id, method| Call::new(Message::from_request(&Id::from(id), method, &Fragment::empty()));
+//! let reply = upstream.clone().oneshot(call(1, "server/discover")).await?;
+//! assert!(reply.as_single().and_then(Message::result).is_some());
+//! assert_eq!(upstream.era(), Some(Era::Modern));
+//!
+//! let reply = upstream.clone().oneshot(call(2, "tools/list")).await?;
 //! assert_eq!(reply.as_single().and_then(Message::result), Some(&br#"{"tools":[]}"#[..]));
 //! assert_eq!(upstream.health().state(), HealthState::Up);
 //!
 //! // The server is gone, and after two retries nobody pretends otherwise.
-//! let failure = upstream.clone().oneshot(call(2)).await.unwrap_err();
+//! let failure = upstream.clone().oneshot(call(3, "tools/list")).await.unwrap_err();
 //! assert_eq!(failure.kind(), FailureKind::Unreachable);
 //! assert_eq!(upstream.health().state(), HealthState::Degraded);
 //! # Ok(()) }
 //! ```
+//!
+//! # Eras
+//!
+//! | [`Era`] | revisions | spoken |
+//! |---|---|---|
+//! | [`Modern`](Era::Modern) | 2026-07-28 | the call as it is, a POST each |
+//! | [`Legacy`](Era::Legacy) | 2025-03-26 to 2025-11-25 | a session of [`LegacyUpstream`], over Streamable HTTP |
+//! | [`Sse`](Era::Sse) | 2024-11-05 | a session of [`LegacyUpstream`], over HTTP+SSE |
+//!
+//! Unless it is [said](HttpUpstreamBuilder::era), the first call finds out: `server/discover` is asked, and a result, or
+//! an error that modern servers alone give, settles it. Anything else that says no is answered with `initialize`, and if
+//! that is refused with `400`, `404` or `405`, with a GET for HTTP+SSE. A server that speaks none of the versions of this
+//! crate's modern half but earlier ones is spoken to in those. Failures - no connection, `5xx`, silence, `401` - settle
+//! nothing: the call fails, and the next one asks again. What was found out holds until the server says something that
+//! does not fit it; then it is asked once more, and a call that the server has not looked at is made anew.
+//!
+//! A server that answers `server/discover` with `5xx` or with silence must have its era said.
+//!
+//! | legacy server | what becomes of it |
+//! |---|---|
+//! | forgets the session (`404`, or `400` and a word about it) | a new session, and the call is made again |
+//! | closes the stream of a call early | it is taken up after the last event, when the server said |
+//! | answers on the stream of the GET | is heard |
+//! | names an endpoint of another origin (HTTP+SSE) | [`Garbage`](portcullis_mcp_jsonrpc::FailureKind::Garbage): secrets go to one origin |
 //!
 //! # What goes out, and what never does
 //!
@@ -73,8 +108,8 @@
 //! # What it costs
 //!
 //! A JSON answer is held whole, up to [its limit](HttpUpstreamBuilder::max_answer); of a stream, one event. Per call: the
-//! codec's box, the HTTP client's box, and one timer that serves every limit; a stream has a box more. A clone counts
-//! references. `cargo bench -p portcullis-mcp-upstream` sets a call next to one of the bare HTTP client.
+//! codec's box, the HTTP client's box, and one timer that serves every limit; a stream has a box more. That the era was
+//! found out and not said costs a modern call one atomic load and a small allocation. A clone counts references. `cargo bench -p portcullis-mcp-upstream` sets a call next to one of the bare HTTP client.
 //!
 //! After the answer of a stream the connection is read for up to 30 ms more, so that it can be used again. A client
 //! that leaves while it waits for a message is noticed by the server at once, one that leaves between two that much later.
@@ -84,9 +119,11 @@
 //! None.
 //!
 //! [`Call`]: portcullis_mcp_jsonrpc::Call
+//! [`LegacyUpstream`]: portcullis_mcp_legacy::upstream::LegacyUpstream
 //! [`Failure`]: portcullis_mcp_jsonrpc::Failure
 //! [`Reply`]: portcullis_mcp_jsonrpc::Reply
 
+mod auto;
 mod body;
 mod builder;
 mod circuit;
@@ -96,19 +133,26 @@ mod dial;
 mod direct;
 #[allow(dead_code, reason = "the transports that use it are on their way")]
 mod duplex;
+mod endpoint;
+mod era;
 mod error;
+mod events;
 mod exchange;
 mod failure;
 mod health;
+mod legacy;
 mod linger;
+mod patience;
 mod retry;
 mod service;
+mod sse;
 mod timeout;
 mod tls;
 mod transport;
 
 pub use builder::{HttpUpstreamBuilder, HttpVersion};
 pub use circuit::Circuit;
+pub use era::Era;
 pub use error::BuildError;
 pub use health::{Health, HealthState};
 pub use retry::Retries;

@@ -1,14 +1,17 @@
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use http::Uri;
-use portcullis_mcp_jsonrpc::{Call, Encode, EncodeFuture, Failure, Reply};
+use portcullis_mcp_jsonrpc::{Call, Encode, EncodeFuture, Failure, Message, Reply};
+use portcullis_mcp_legacy::upstream::{BoxFuture, LegacyUpstream};
 use tower_service::Service;
 
+use crate::auto::Auto;
 use crate::retry::{Effect, effect};
-use crate::transport::{Core, Nature, Transport};
-use crate::{BuildError, Health, HttpUpstreamBuilder};
+use crate::transport::{Core, Nature, Transport, Witness};
+use crate::{BuildError, Era, Health, HttpUpstreamBuilder};
 
 /// One MCP server behind HTTP, as a service.
 ///
@@ -21,12 +24,21 @@ use crate::{BuildError, Health, HttpUpstreamBuilder};
 /// See the [crate documentation](crate) for an example.
 #[derive(Clone)]
 pub struct HttpUpstream {
-    inner: Encode<Transport>,
+    way: Way,
+    core: Arc<Core>,
     uri: Arc<Uri>,
 }
 
+/// Which way calls go.
+#[derive(Clone)]
+pub(crate) enum Way {
+    Modern(Encode<Transport>),
+    Sessions(LegacyUpstream, Era),
+    Auto(Auto),
+}
+
 impl HttpUpstream {
-    /// Starts with the URL of the server's MCP endpoint.
+    /// Starts with the URL of the server's MCP endpoint; for HTTP+SSE, with that of its event stream.
     ///
     /// # Errors
     ///
@@ -35,18 +47,25 @@ impl HttpUpstream {
         HttpUpstreamBuilder::new(url)
     }
 
-    pub(crate) fn new(inner: Encode<Transport>, uri: Uri) -> Self {
-        Self { inner, uri: Arc::new(uri) }
+    pub(crate) fn new(way: Way, core: Arc<Core>, uri: Arc<Uri>) -> Self {
+        Self { way, core, uri }
     }
 
     /// How the server is doing, as far as the calls made so far can tell.
     #[must_use]
     pub fn health(&self) -> Health {
-        self.core().breaker.health()
+        self.core.breaker.health()
     }
 
-    fn core(&self) -> &Core {
-        &self.inner.get_ref().core
+    /// What the server speaks: what was [said](HttpUpstreamBuilder::era), or was found out. None before the first call
+    /// that was answered.
+    #[must_use]
+    pub fn era(&self) -> Option<Era> {
+        match &self.way {
+            Way::Modern(_) => Some(Era::Modern),
+            Way::Sessions(_, era) => Some(*era),
+            Way::Auto(auto) => auto.found().era(),
+        }
     }
 }
 
@@ -55,22 +74,38 @@ impl Service<Call> for HttpUpstream {
     type Error = Failure;
     type Future = UpstreamFuture;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        self.inner.poll_ready(cx)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut call: Call) -> UpstreamFuture {
-        let nature = match (call.method(), effect(call.method())) {
-            ("subscriptions/listen", _) => Some(Nature::Listen),
-            (_, Effect::Read) => Some(Nature::Read(call.message().text().clone())),
-            (_, Effect::Any) => None,
+    fn call(&mut self, call: Call) -> UpstreamFuture {
+        let state = match &mut self.way {
+            Way::Modern(modern) => State::Modern(modern.call(with_nature(call))),
+            Way::Sessions(sessions, _) => State::Other(sessions.call(call)),
+            Way::Auto(auto) if auto.found().era() == Some(Era::Modern) => {
+                let witness = Arc::new(Witness::default());
+                let text = call.message().text().clone();
+                let sent = auto.modern(call, Some(Arc::clone(&witness)));
+                State::Watched { sent, doubt: Some((auto.clone(), text, witness)) }
+            }
+            Way::Auto(auto) => State::Other(Box::pin(auto.clone().dispatch(call))),
         };
-        match nature {
-            Some(nature) => drop(call.extensions_mut().insert(nature)),
-            None => drop(call.extensions_mut().remove::<Nature>()),
-        }
-        UpstreamFuture { inner: self.inner.call(call) }
+        UpstreamFuture { state }
     }
+}
+
+/// Tells the transport what it must know of the call.
+pub(crate) fn with_nature(mut call: Call) -> Call {
+    let nature = match (call.method(), effect(call.method())) {
+        ("subscriptions/listen", _) => Some(Nature::Listen),
+        (_, Effect::Read) => Some(Nature::Read(call.message().text().clone())),
+        (_, Effect::Any) => None,
+    };
+    match nature {
+        Some(nature) => drop(call.extensions_mut().insert(nature)),
+        None => drop(call.extensions_mut().remove::<Nature>()),
+    }
+    call
 }
 
 /// Shows where calls go and which headers go with them; no value, no query.
@@ -80,7 +115,8 @@ impl std::fmt::Debug for HttpUpstream {
             .field("scheme", &self.uri.scheme_str())
             .field("authority", &self.uri.authority().map(http::uri::Authority::as_str))
             .field("path", &self.uri.path())
-            .field("headers", &self.core().headers.keys().collect::<Vec<_>>())
+            .field("headers", &self.core.headers.keys().collect::<Vec<_>>())
+            .field("era", &self.era())
             .field("health", &self.health())
             .finish_non_exhaustive()
     }
@@ -89,14 +125,35 @@ impl std::fmt::Debug for HttpUpstream {
 /// Waits for the head of the answer, and for its body too where it is JSON.
 #[must_use = "futures do nothing unless polled"]
 pub struct UpstreamFuture {
-    inner: EncodeFuture,
+    state: State,
+}
+
+enum State {
+    Modern(EncodeFuture),
+    /// The server is known to be modern, and its answer is looked at for signs that it is not any more.
+    Watched {
+        sent: EncodeFuture,
+        /// What it takes to look into a doubt.
+        doubt: Option<(Auto, Bytes, Arc<Witness>)>,
+    },
+    Other(BoxFuture<'static, Result<Reply, Failure>>),
 }
 
 impl Future for UpstreamFuture {
     type Output = Result<Reply, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.inner).poll(cx)
+        let (sent, doubt) = match &mut self.state {
+            State::Modern(sent) => return Pin::new(sent).poll(cx),
+            State::Other(other) => return other.as_mut().poll(cx),
+            State::Watched { sent, doubt } => (sent, doubt),
+        };
+        let outcome = ready!(Pin::new(sent).poll(cx));
+        let doubt = doubt.take().filter(|(_, _, witness)| Auto::doubts(witness, &outcome));
+        let Some((auto, text, witness)) = doubt else { return Poll::Ready(outcome) };
+        let Ok(message) = Message::parse(text) else { return Poll::Ready(outcome) };
+        self.state = State::Other(Box::pin(auto.reconsider(message, witness, outcome)));
+        self.poll(cx)
     }
 }
 

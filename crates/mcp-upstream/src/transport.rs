@@ -1,10 +1,11 @@
 //! The HTTP service under the codec: it sends what the codec has written, and adds the injected headers.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{Extensions, HeaderMap, Request, Response, StatusCode};
 use portcullis_core::Body;
 use portcullis_mcp_jsonrpc::Failure;
 use tower_service::Service;
@@ -35,11 +36,44 @@ pub(crate) enum Nature {
     Read(Bytes),
     /// Its answer is a stream without an end.
     Listen,
+    /// It may have an effect, and whoever waits for it also knows for how long.
+    Session,
 }
 
 #[derive(Clone)]
 pub(crate) struct Transport {
     pub(crate) core: Arc<Core>,
+    /// Who wants to know what becomes of the next request, if somebody does.
+    pub(crate) witness: Option<Arc<Witness>>,
+}
+
+impl Transport {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self { core, witness: None }
+    }
+}
+
+/// What the codec does not tell of an exchange, and what is needed to make the call in another way.
+#[derive(Debug, Default)]
+pub(crate) struct Witness {
+    status: AtomicU16,
+    extensions: OnceLock<Extensions>,
+}
+
+impl Witness {
+    /// The status of the response; none if there was no response.
+    pub(crate) fn status(&self) -> Option<StatusCode> {
+        StatusCode::from_u16(self.status.load(Ordering::Acquire)).ok()
+    }
+
+    pub(crate) fn saw(&self, status: StatusCode) {
+        self.status.store(status.as_u16(), Ordering::Release);
+    }
+
+    /// What layers had attached to the call.
+    pub(crate) fn extensions(&self) -> Extensions {
+        self.extensions.get().cloned().unwrap_or_default()
+    }
 }
 
 impl Service<Request<Body>> for Transport {
@@ -54,12 +88,16 @@ impl Service<Request<Body>> for Transport {
     fn call(&mut self, mut request: Request<Body>) -> Exchange {
         let nature = request.extensions_mut().remove().unwrap_or_default();
         // They are the client's. Nothing in them is for the server, and an HTTP library may act on what it finds there.
-        request.extensions_mut().clear();
+        let extensions = std::mem::take(request.extensions_mut());
+        let witness = self.witness.take();
+        if let Some(witness) = &witness {
+            let _ = witness.extensions.set(extensions);
+        }
         let headers = request.headers_mut();
         headers.reserve(self.core.headers.len());
         for (name, value) in &self.core.headers {
             headers.insert(name.clone(), value.clone());
         }
-        Exchange::start(Arc::clone(&self.core), request, nature)
+        Exchange::start(Arc::clone(&self.core), request, nature, witness)
     }
 }

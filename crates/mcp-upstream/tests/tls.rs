@@ -65,7 +65,9 @@ async fn server(name: &str, alpn: &[&str]) -> Server {
 
 impl Server {
     fn upstream(&self) -> HttpUpstreamBuilder {
-        HttpUpstream::builder(&format!("https://localhost:{}/mcp", self.address.port())).unwrap()
+        HttpUpstream::builder(&format!("https://localhost:{}/mcp", self.address.port()))
+            .unwrap()
+            .era(portcullis_mcp_upstream::Era::Modern)
     }
 
     fn trusted(&self) -> HttpUpstreamBuilder {

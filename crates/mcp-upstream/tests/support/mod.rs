@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use portcullis_mcp_jsonrpc::{Call, Failure, Fragment, Id, Message, Reply};
-use portcullis_mcp_upstream::{HttpUpstream, HttpUpstreamBuilder};
+use portcullis_mcp_upstream::{Era, HttpUpstream, HttpUpstreamBuilder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt;
@@ -36,7 +36,7 @@ pub(crate) fn call_with_id(id: i64, method: &str) -> Call {
 }
 
 pub(crate) fn to(address: SocketAddr) -> HttpUpstreamBuilder {
-    HttpUpstream::builder(&format!("http://{address}/mcp")).unwrap()
+    HttpUpstream::builder(&format!("http://{address}/mcp")).unwrap().era(Era::Modern)
 }
 
 /// Makes a call and reads its answer to the end: the last message, or what broke.

@@ -1,0 +1,119 @@
+//! Channels to a server that speaks either of the two transports with sessions.
+
+use std::sync::{Arc, OnceLock};
+
+use http::Extensions;
+use portcullis_core::Principal;
+use portcullis_mcp_jsonrpc::{Failure, Message};
+use portcullis_mcp_legacy::upstream::{BoxFuture, Channel, ChannelError, Connect, Incoming, Outgoing};
+
+use super::Found;
+use crate::Era;
+use crate::endpoint::Endpoint;
+use crate::legacy::{Refused, Streamable, or_answer};
+use crate::sse::{NotSse, SseChannel, open};
+
+/// Opens channels by Streamable HTTP, or by HTTP+SSE if that is known to be what the server speaks.
+pub(crate) struct AutoConnect {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) found: Arc<Found>,
+}
+
+impl Connect for AutoConnect {
+    fn connect<'a>(&'a self, _: Option<&'a Principal>) -> BoxFuture<'a, Result<Arc<dyn Channel>, Failure>> {
+        Box::pin(async move {
+            let channel = Either {
+                streamable: Streamable::new(self.endpoint.clone()),
+                sse: OnceLock::new(),
+                endpoint: self.endpoint.clone(),
+                found: Arc::clone(&self.found),
+            };
+            if self.found.era() == Some(Era::Sse) {
+                match open(&self.endpoint).await {
+                    Ok(sse) => drop(channel.sse.set(sse)),
+                    Err(NotSse::Failure(failure)) => return Err(failure),
+                    Err(refused @ NotSse::Status(status)) => {
+                        if status.is_client_error() {
+                            self.found.forget();
+                        }
+                        return Err(refused.into_failure());
+                    }
+                }
+            }
+            let channel: Arc<dyn Channel> = Arc::new(channel);
+            Ok(channel)
+        })
+    }
+}
+
+/// A channel that finds out with its first message, `initialize`, which transport it is for.
+struct Either {
+    streamable: Streamable,
+    sse: OnceLock<SseChannel>,
+    endpoint: Endpoint,
+    found: Arc<Found>,
+}
+
+impl Either {
+    async fn send(&self, outgoing: Outgoing) -> Result<Incoming, ChannelError> {
+        if let Some(sse) = self.sse.get() {
+            return sse.send(outgoing).await;
+        }
+        if outgoing.message.method() != Some("initialize") {
+            return or_answer(self.streamable.post(outgoing).await);
+        }
+        let message = outgoing.message.clone();
+        match self.streamable.post(outgoing).await {
+            Err(Refused::Modern) => {
+                self.found.set(Era::Modern);
+                Err(Refused::Modern.into_error())
+            }
+            Err(refused) if refused.suggests_sse() => self.fall_back(message, refused).await,
+            posted => {
+                if posted.is_ok() {
+                    self.found.set(Era::Legacy);
+                }
+                or_answer(posted)
+            }
+        }
+    }
+
+    /// 2025-11-25, Transports, "Backwards Compatibility": a GET that opens with an `endpoint` event is HTTP+SSE.
+    async fn fall_back(&self, initialize: Message, refused: Refused) -> Result<Incoming, ChannelError> {
+        let Ok(sse) = open(&self.endpoint).await else {
+            // It is neither of the two, so what it was taken for is wrong, too.
+            self.found.forget();
+            return or_answer(Err(refused));
+        };
+        self.found.set(Era::Sse);
+        let outgoing = Outgoing { message: initialize, extensions: Extensions::new() };
+        self.sse.get_or_init(|| sse).send(outgoing).await
+    }
+}
+
+impl Channel for Either {
+    fn send(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<Incoming, ChannelError>> {
+        Box::pin(Either::send(self, outgoing))
+    }
+
+    fn listen(&self) -> BoxFuture<'_, Result<Option<Incoming>, ChannelError>> {
+        match self.sse.get() {
+            Some(sse) => sse.listen(),
+            None => self.streamable.listen(),
+        }
+    }
+
+    fn negotiated(&self, version: &str) {
+        match self.sse.get() {
+            Some(sse) => sse.negotiated(version),
+            None => self.streamable.negotiated(version),
+        }
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        match self.sse.get() {
+            Some(sse) => sse.close(),
+            None => self.streamable.close(),
+        }
+    }
+}
