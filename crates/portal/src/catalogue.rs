@@ -3,7 +3,7 @@
 mod fetch;
 pub(crate) mod page;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,6 +25,8 @@ pub(crate) struct Catalogue {
     truncated: bool,
     items: Vec<Item>,
     places: HashMap<Arc<str>, usize>,
+    /// The user interfaces that tools name, and that hosts read whether or not they are listed (MCP Apps).
+    interfaces: HashSet<Arc<str>>,
     weight: usize,
 }
 
@@ -38,6 +40,8 @@ pub(crate) struct Item {
     /// Where the name or URI stands in `raw`, between its quotes.
     pub(crate) key_at: Range<usize>,
     pub(crate) detail: Detail,
+    /// The URI of the user interface that a tool names.
+    pub(crate) interface: Option<Arc<str>>,
 }
 
 /// What routing has to know of an item besides its key.
@@ -58,9 +62,10 @@ impl Catalogue {
         for (place, item) in items.iter().enumerate() {
             places.entry(Arc::clone(&item.key)).or_insert(place);
         }
+        let interfaces: HashSet<_> = items.iter().filter_map(|item| item.interface.clone()).collect();
         let weight = items.iter().map(|item| item.raw.len() + item.key.len() + size_of::<Item>()).sum();
         let version = VERSIONS.fetch_add(1, Ordering::Relaxed);
-        Self { version, offered, truncated, items, places, weight }
+        Self { version, offered, truncated, items, places, interfaces, weight }
     }
 
     /// What a server lists that does not know the method: nothing, and not even that.
@@ -77,6 +82,7 @@ impl Catalogue {
                 raw: format!(r#"{{"{}":"{key}"}}"#, kind.key()).into(),
                 key: Arc::from(*key),
                 key_at: kind.key().len() + 5..kind.key().len() + 5 + key.len(),
+                interface: None,
                 detail: template.map_or(Detail::None, |one| Detail::Template(Box::new(one))),
             }
         };
@@ -104,6 +110,11 @@ impl Catalogue {
 
     pub(crate) fn get(&self, key: &str) -> Option<&Item> {
         self.items.get(*self.places.get(key)?)
+    }
+
+    /// Whether a tool names this URI as its user interface.
+    pub(crate) fn has_interface(&self, uri: &str) -> bool {
+        self.interfaces.contains(uri)
     }
 
     /// What the tool `name` wants mirrored into headers; none for a tool that is not listed or wants nothing.

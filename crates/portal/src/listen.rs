@@ -6,6 +6,7 @@ mod hub;
 mod merged;
 mod source;
 mod stamp;
+mod tasks;
 
 use std::sync::Arc;
 
@@ -18,15 +19,23 @@ pub(crate) use self::hub::Hubs;
 use self::merged::Merged;
 pub(crate) use self::source::{Next, Source};
 use crate::class::Origin;
-use crate::refuse;
+use crate::input::Needs;
 use crate::shared::Shared;
+use crate::{names, refuse};
 
 impl Shared {
     pub(crate) async fn listen(self: Arc<Self>, call: Call) -> Result<Reply, Failure> {
         let Some(id) = call.id().cloned() else { return Ok(Reply::accepted()) };
-        let Some(wanted) = Filter::of_request(call.message()) else {
+        let Some(mut wanted) = Filter::of_request(call.message()) else {
             return Ok(refuse::invalid_params(&call, "notifications must be an object"));
         };
+        let declared = Needs::declared(call.message().client_capabilities().unwrap_or(b"{}"));
+        if self.is_transparent() {
+            wanted.leave_tasks();
+        } else if wanted.has_tasks() && !declared.has(Needs::TASKS) {
+            // Tasks Extension, "Task Status Notifications".
+            return Ok(refuse::missing_capability(&call, Needs::TASKS));
+        }
         let origin = Arc::new(Origin::of(&call));
         let parts = self.split(&wanted, &origin);
         let begin = self
@@ -68,12 +77,18 @@ impl Shared {
         let own = single.filter(|_| self.backends.len() == 1);
         let own = own.and_then(|opened| opened.acknowledgement.clone());
         agreed.keep_asked(&wanted);
-        Ok(Reply::stream(Merged::new(&id, feeds, agreed, own)))
+        Ok(Reply::stream(Merged::new(&id, feeds, agreed, declared, own)))
     }
 
-    /// What to ask of each server: URIs of its owner, where that is known, and all else of all.
+    /// What to ask of each server: tasks of who made them, URIs of their owner, where that is known, and all else of
+    /// all.
     fn split(&self, wanted: &Filter, origin: &Origin) -> Vec<Filter> {
-        let mut parts = vec![wanted.without_uris(); self.backends.len()];
+        let mut parts = vec![wanted.common(); self.backends.len()];
+        for id in wanted.tasks() {
+            let Some((server, own)) = names::split(id) else { continue };
+            let of_server = self.backends.iter().zip(&mut parts).find(|(backend, _)| backend.id() == server);
+            of_server.into_iter().for_each(|(_, part)| part.add_task(own));
+        }
         for uri in wanted.uris() {
             let owner = match self.only() {
                 Some(_) => None,

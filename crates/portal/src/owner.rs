@@ -36,6 +36,11 @@ pub(crate) fn of(kind: Kind, rules: Rules, parts: &[Option<Arc<Catalogue>>], key
     if all.len() == 1 { Owner::Server(first) } else { Owner::Ambiguous(all) }
 }
 
+/// Who has a tool whose user interface is at a URI.
+pub(crate) fn by_interface(tools: &[Option<Arc<Catalogue>>], uri: &str) -> Option<usize> {
+    tools.iter().position(|part| part.as_ref().is_some_and(|part| part.has_interface(uri)))
+}
+
 /// Who has a template that can have made a URI: the first whose template matches exactly, else loosely.
 pub(crate) fn by_template(parts: &[Option<Arc<Catalogue>>], uri: &str) -> Option<usize> {
     let matches = |how| {

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use futures_util::future::join;
+use futures_util::future::join3;
 use portcullis_core::Document;
 use portcullis_core::json::{self, Splice};
 use portcullis_mcp_jsonrpc::{Call, Failure, FailureKind, Reply};
 
 use crate::backend::Backend;
 use crate::catalogue::Catalogue;
+use crate::catalogue::page::INTERFACE;
 use crate::class::Origin;
 use crate::headers::{learn, must_learn};
 use crate::kind::Kind;
@@ -125,23 +126,29 @@ impl Shared {
         }
         let origin = Arc::new(Origin::of(call));
         for need in self.needs() {
-            let (resources, templates) =
-                join(self.known(Kind::Resources, &origin, need), self.known(Kind::Templates, &origin, need))
-                    .await;
-            let found = locate(self, uri, &resources.catalogues, &templates.catalogues);
+            let of = |kind| self.known(kind, &origin, need);
+            let tools = async {
+                match uri.starts_with(INTERFACE) {
+                    true => of(Kind::Tools).await,
+                    false => Known::default(),
+                }
+            };
+            let (resources, templates, tools) = join3(of(Kind::Resources), of(Kind::Templates), tools).await;
+            let found = locate(self, uri, [&resources, &templates, &tools].map(|one| &*one.catalogues));
             if found.is_some() {
                 return Ok(found);
             }
             resources.fail_if(need)?;
             templates.fail_if(need)?;
+            tools.fail_if(need)?;
         }
         Ok(None)
     }
 
     /// Which server has a URI, going by what this caller was told so far.
     pub(crate) fn locate_known(&self, uri: &str, origin: &Origin) -> Option<usize> {
-        let peek = |kind| self.peek(kind, origin);
-        locate(self, uri, &peek(Kind::Resources), &peek(Kind::Templates))
+        let known = [Kind::Resources, Kind::Templates, Kind::Tools].map(|kind| self.peek(kind, origin));
+        locate(self, uri, known.each_ref().map(|one| &**one))
     }
 
     /// A name is looked up in the lists that are there, and once more in newer ones if nobody has it. How often that
@@ -180,6 +187,7 @@ impl Shared {
 }
 
 /// What is known of a list, and what stands in the way of knowing more.
+#[derive(Default)]
 struct Known {
     catalogues: Vec<Option<Arc<Catalogue>>>,
     failure: Option<Failure>,
@@ -195,19 +203,16 @@ impl Known {
     }
 }
 
-fn locate(
-    shared: &Shared,
-    uri: &str,
-    resources: &[Option<Arc<Catalogue>>],
-    templates: &[Option<Arc<Catalogue>>],
-) -> Option<usize> {
+/// Who has a URI, going by the lists of resources, of templates and of tools.
+fn locate(shared: &Shared, uri: &str, lists: [&[Option<Arc<Catalogue>>]; 3]) -> Option<usize> {
+    let [resources, templates, tools] = lists;
     for (kind, parts) in [(Kind::Resources, resources), (Kind::Templates, templates)] {
         // A completion refers to a template by the template itself.
         if let Owner::Server(server) = owner::of(kind, shared.rules(), parts, uri) {
             return Some(server);
         }
     }
-    owner::by_template(templates, uri)
+    owner::by_interface(tools, uri).or_else(|| owner::by_template(templates, uri))
 }
 
 fn internal(error: portcullis_core::BoxError) -> Failure {

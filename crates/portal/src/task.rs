@@ -5,13 +5,19 @@ use std::ops::Range;
 
 use portcullis_core::json::{Splice, Text};
 use portcullis_core::{BoxError, Document};
-use portcullis_mcp_jsonrpc::{Call, Part, Reply, header};
+use portcullis_mcp_jsonrpc::{Call, Message, Part, Reply, header};
 
+use crate::backend::Backend;
+use crate::input::{self, Needs};
+use crate::listen::Filter;
 use crate::shared::Shared;
 use crate::{names, parts, refuse};
 
 /// The member of params and results that holds a task's id.
 const MEMBER: &str = "taskId";
+
+/// The notification that tells how a task stands.
+pub(crate) const TOLD: &str = "notifications/tasks";
 
 /// Whether a method is about a task that is there already.
 pub(crate) fn is_about_one(method: &str) -> bool {
@@ -21,6 +27,40 @@ pub(crate) fn is_about_one(method: &str) -> bool {
 /// The id of a task in the object at `object`.
 pub(crate) fn id(doc: &[u8], object: Range<usize>) -> Option<Text<'_>> {
     parts::string(doc, parts::member(doc, object, MEMBER)?)
+}
+
+/// What a server tells of a task, as the client gets it.
+///
+/// # Errors
+///
+/// A task that the client did not ask about, or one that asks for something the client cannot do: it then learns no
+/// more than from not being told.
+pub(crate) fn told(
+    backend: &Backend,
+    mut message: Message,
+    declared: Needs,
+    agreed: &Filter,
+) -> Result<Message, BoxError> {
+    let text = message.text().clone();
+    let params = message.range_of(Part::Params).ok_or("no params")?;
+    if let Some(requests) = parts::member(&text, params.clone(), "inputRequests") {
+        let missing = input::needs_of(&text, requests)?.without(declared);
+        if !missing.is_empty() {
+            return Err(format!("the client did not declare {}", missing.words()).into());
+        }
+    }
+    if !backend.names_tasks {
+        return Ok(message);
+    }
+    let id = id(&text, params).ok_or("no taskId")?;
+    let own = id.decode();
+    if !agreed.tasks().any(|one| one.strip_prefix(backend.prefix()) == Some(&*own)) {
+        return Err("nobody asked about this task".into());
+    }
+    let mut splice = Splice::new(&text);
+    splice.insert(id.range().start, backend.prefix());
+    message.rewrite(splice.finish()?)?;
+    Ok(message)
 }
 
 impl Shared {

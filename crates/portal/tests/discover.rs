@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 use support::{Mock, ask, request};
 use tower::Service;
 
+const TASKS: &str = "io.modelcontextprotocol/tasks";
+const UI: &str = "io.modelcontextprotocol/ui";
+
 fn offering(capabilities: Value, instructions: &str, ttl: u64) -> Mock {
     let mut offer = json!({
         "resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": capabilities,
@@ -33,12 +36,12 @@ fn discover() -> portcullis_mcp_jsonrpc::Call {
 #[tokio::test]
 async fn what_any_server_can_do_the_portal_can() {
     let a = offering(
-        json!({ "tools": { "listChanged": true }, "logging": {}, "extensions": { "x/y": { "n": 1 } } }),
+        json!({ "tools": { "listChanged": true }, "logging": {}, "extensions": { "x/y": { "n": 1 }, TASKS: { "n": 1 } } }),
         "Use a.",
         60_000,
     );
     let b = offering(
-        json!({ "tools": { "listChanged": false }, "resources": { "subscribe": true }, "completions": {}, "extensions": { "x/y": {}, "z/z": {} } }),
+        json!({ "tools": { "listChanged": false }, "resources": { "subscribe": true }, "completions": {}, "extensions": { TASKS: {}, UI: { "mimeTypes": ["text/html"] } }, "experimental": { "x": {} } }),
         "",
         60_000,
     );
@@ -51,7 +54,7 @@ async fn what_any_server_can_do_the_portal_can() {
         result["capabilities"],
         json!({
             "tools": { "listChanged": true }, "prompts": {}, "resources": { "subscribe": true },
-            "completions": {}, "logging": {}, "extensions": { "x/y": { "n": 1 }, "z/z": {} },
+            "completions": {}, "logging": {}, "extensions": { TASKS: { "n": 1 }, UI: { "mimeTypes": ["text/html"] } },
         })
     );
     assert_eq!(result["supportedVersions"], json!(["2026-07-28"]));
@@ -61,6 +64,17 @@ async fn what_any_server_can_do_the_portal_can() {
     assert!(result["ttlMs"].as_u64().unwrap() > 50_000);
     ask(&portal, discover()).await;
     assert_eq!(a.count("server/discover"), 1);
+}
+
+#[tokio::test]
+async fn what_no_call_could_reach_is_not_advertised() {
+    let offer = json!({ "tools": {}, "extensions": { "x/y": {} }, "experimental": { "z": {} } });
+    let a = offering(offer.clone(), "", 0);
+    let portal = Portal::builder("p").server(a.server("a")).build().unwrap();
+    assert_eq!(ask(&portal, discover()).await["result"]["capabilities"], json!({ "tools": {} }));
+    // What passes everything may say everything.
+    let portal = Portal::builder("p").namespace(Namespace::Never).server(a.server("a")).build().unwrap();
+    assert_eq!(ask(&portal, discover()).await["result"]["capabilities"], offer);
 }
 
 #[tokio::test]

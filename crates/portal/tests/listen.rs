@@ -190,6 +190,13 @@ async fn if_nobody_can_listen_the_method_is_unknown() {
         assert_eq!(ask(&only, listen(odd)).await["error"]["code"], -32602);
     }
 
+    // One that says it tells nothing is not asked, and what the other says is all there is.
+    let (quiet, a) = (offering(json!({ "tools": { "listChanged": false } })), everything());
+    let portal = Portal::builder("p").server(quiet.server("q")).server(a.server("a")).build().unwrap();
+    let mut reply = portal.clone().call(listen(json!({ "toolsListChanged": true }))).await.unwrap();
+    assert_eq!(next(&mut reply).await["params"]["notifications"], json!({ "toolsListChanged": true }));
+    assert_eq!((quiet.count("subscriptions/listen"), a.open()), (0, 1));
+
     let down = everything().on("subscriptions/listen", |_| Err(FailureKind::Unreachable));
     let mut portal = Portal::builder("p").server(down.server("a")).build().unwrap();
     assert_eq!(portal.call(listen(json!({}))).await.unwrap_err().kind(), FailureKind::Unreachable);
@@ -240,7 +247,7 @@ async fn an_only_server_may_be_asked_for_more_than_a_portal_knows() {
     let mock = Mock::new().listens();
     let builder = Portal::builder("p").namespace(Namespace::Never);
     let mut portal = builder.server(mock.server("a")).build().unwrap();
-    let filter = json!({ "taskIds": ["1"], "toolsListChanged": true });
+    let filter = json!({ "x/own": ["1"], "toolsListChanged": true });
     let mut reply = portal.call(listen(filter.clone())).await.unwrap();
     assert_eq!(next(&mut reply).await["params"]["notifications"], filter);
     mock.send(json!({ "jsonrpc": "2.0", "method": "notifications/tasks/status", "params": {} }));
@@ -253,7 +260,7 @@ async fn one_of_many_servers_is_asked_for_what_a_portal_knows_even_if_it_does_no
     let (a, b) = (Mock::new().listens(), everything());
     let portal = Portal::builder("p").server(a.server("a")).server(b.server("b")).build().unwrap();
     let mut reply =
-        portal.clone().call(listen(json!({ "taskIds": ["1"], "toolsListChanged": true }))).await.unwrap();
+        portal.clone().call(listen(json!({ "x/own": ["1"], "toolsListChanged": true }))).await.unwrap();
     let known = json!({ "toolsListChanged": true });
     assert_eq!(next(&mut reply).await["params"]["notifications"], known);
     assert_eq!(a.params("subscriptions/listen")["notifications"], known);

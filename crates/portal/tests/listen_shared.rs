@@ -124,8 +124,8 @@ async fn only_those_who_ask_for_the_same_share() {
         (json!({ "toolsListChanged": true }), 3),
         (json!({ "toolsListChanged": true, "promptsListChanged": false }), 3),
         // What only the server understands is never shared.
-        (json!({ "taskIds": ["1"] }), 4),
-        (json!({ "taskIds": ["1"] }), 5),
+        (json!({ "x/own": ["1"] }), 4),
+        (json!({ "x/own": ["1"] }), 5),
     ] {
         streams.push(open(&portal, listen("n", filter.clone())).await);
         assert_eq!(mock.open(), open_then, "{filter}");

@@ -343,6 +343,46 @@ async fn headers_are_held_against_arguments_once_the_tool_is_known() {
     assert_eq!(mock.count("tools/call"), 3);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_call_without_headers_gets_those_that_its_server_wants() {
+    use portcullis_mcp_jsonrpc::header::HeaderParams;
+    let eu = || json!({ "name": "good", "arguments": { "region": "eu" } });
+    for namespace in [Namespace::Always, Namespace::WhenNeeded, Namespace::Never] {
+        let mock = annotated();
+        let portal = Portal::builder("p").namespace(namespace).server(mock.server("a")).build().unwrap();
+        let name = if namespace == Namespace::Always { "a_good" } else { "good" };
+        let call = || bare("tools/call", json!({ "name": name, "arguments": eu()["arguments"] }));
+        for _ in 0..2 {
+            assert!(ask(&portal, call()).await["error"].is_null());
+            assert!(mock.last("tools/call").extensions().get::<HeaderParams>().is_some(), "{namespace:?}");
+        }
+        // Known to everyone now, and not asked for again before it is very old.
+        ask(&portal, by("ann", call())).await;
+        assert_eq!(mock.count("tools/list"), 1);
+        advance(Duration::from_secs(700)).await;
+        ask(&portal, call()).await;
+        assert_eq!(mock.count("tools/list"), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_without_headers_does_not_fail_for_want_of_a_list() {
+    let mock = Mock::new().tools(&[]).on("tools/list", |_| Err(FailureKind::Unreachable));
+    let portal = Portal::builder("p").server(mock.server("a")).build().unwrap();
+    for _ in 0..10 {
+        let call = bare("tools/call", json!({ "name": "a_x" }));
+        assert_eq!(text(&ask(&portal, call).await), "called x");
+    }
+    assert_eq!(mock.count("tools/list"), 1);
+
+    mock.hold("tools/list");
+    let portal =
+        Portal::builder("p").list_timeout(Duration::from_secs(3)).server(mock.server("a")).build().unwrap();
+    let begun = tokio::time::Instant::now();
+    assert_eq!(text(&ask(&portal, bare("tools/call", json!({ "name": "a_x" }))).await), "called x");
+    assert_eq!(begun.elapsed(), Duration::from_secs(3));
+}
+
 #[tokio::test]
 async fn annotations_seen_by_one_user_do_not_rule_another() {
     let mock = annotated().on("tools/list", |call| {

@@ -1,6 +1,8 @@
 //! Reads one page of a list.
 
 use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,10 +13,14 @@ use portcullis_mcp_jsonrpc::{Message, Part};
 
 use super::{Detail, Item};
 use crate::kind::Kind;
+use crate::parts;
 use crate::template::Template;
 
 /// No list is fresh for longer than a week, whatever its server says.
 const MAX_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// How the URIs of user interfaces begin.
+pub(crate) const INTERFACE: &str = "ui://";
 
 /// One page of a list.
 #[derive(Debug, Default)]
@@ -111,7 +117,7 @@ fn read_item(
         return Err(NotAList::Shape("an item of the list is no object"));
     }
     let raw = text.slice(element.range());
-    let (mut key, mut schema) = (None, None);
+    let (mut key, mut schema, mut interface) = (None, None, None);
     for member in json::members(&raw) {
         let member = member?;
         if member.key() == kind.key() {
@@ -121,6 +127,8 @@ fn read_item(
             }
         } else if kind == Kind::Tools && member.key() == "inputSchema" {
             schema = Some(member.range());
+        } else if kind == Kind::Tools && member.key() == "_meta" {
+            interface = read_interface(&raw, member.range());
         }
     }
     let Some((key, key_at)) = key else {
@@ -140,7 +148,15 @@ fn read_item(
         },
         Kind::Prompts | Kind::Resources => Detail::None,
     };
-    Ok(Some(Item { key: key.into(), key_at, detail, raw }))
+    Ok(Some(Item { key: key.into(), key_at, detail, interface, raw }))
+}
+
+/// The user interface that a tool's `_meta` names, by today's name or by the older one (MCP Apps, "Tool Metadata").
+fn read_interface(raw: &[u8], meta: Range<usize>) -> Option<Arc<str>> {
+    let today = || parts::member(raw, parts::member(raw, meta.clone(), "ui")?, "resourceUri");
+    let older = || parts::member(raw, meta.clone(), "ui/resourceUri");
+    let uri = parts::string(raw, today().or_else(older)?)?.decode();
+    uri.starts_with(INTERFACE).then(|| uri.into())
 }
 
 fn read_params(schema: &[u8]) -> Result<Detail, String> {

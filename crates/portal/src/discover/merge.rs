@@ -4,13 +4,14 @@ use portcullis_core::json;
 use portcullis_mcp_jsonrpc::PROTOCOL_VERSION;
 
 use super::Offer;
+use crate::input::TASKS;
 use crate::merge::{hints, list, server_info};
 
 /// How long the instructions of one server may be, among others'.
 const MAX_INSTRUCTIONS: usize = 8 << 10;
 
-/// How many extensions or experimental capabilities are told of.
-const MAX_NAMED: usize = 256;
+/// The extensions whose methods and URIs find their server.
+const ROUTED: [&str; 2] = [TASKS, "io.modelcontextprotocol/ui"];
 
 /// What the description says of the portal itself.
 pub(super) struct Summary<'a> {
@@ -50,7 +51,7 @@ pub(super) fn describe(summary: &Summary<'_>, offers: &[(&str, &Offer)]) -> Stri
     text
 }
 
-/// What any server can do.
+/// What any server can do, as far as a portal can pass it on.
 fn capabilities(offers: &[(&str, &Offer)]) -> String {
     let any = |capability: &str| offers.iter().any(|(_, offer)| offer.capability(capability).is_some());
     let flag = |capability: &str, member: &str| offers.iter().any(|(_, offer)| offer.has(capability, member));
@@ -68,28 +69,23 @@ fn capabilities(offers: &[(&str, &Offer)]) -> String {
             all.push(format!(r#""{capability}":{{{}}}"#, flags.join(",")));
         }
     }
-    for capability in ["extensions", "experimental"] {
-        if any(capability) {
-            all.push(format!(r#""{capability}":{{{}}}"#, named(offers, capability).join(",")));
-        }
+    let extensions = extensions(offers);
+    if !extensions.is_empty() {
+        all.push(format!(r#""extensions":{{{}}}"#, extensions.join(",")));
     }
     format!("{{{}}}", all.join(","))
 }
 
-/// The members of a capability whose members are names; what the first server says of a name holds.
-fn named(offers: &[(&str, &Offer)], capability: &str) -> Vec<String> {
-    let (mut names, mut members) = (Vec::new(), Vec::new());
-    let of_all = offers.iter().filter_map(|(_, offer)| offer.capability(capability));
-    for member in of_all.flat_map(json::members).flatten().take(MAX_NAMED) {
-        let name = member.key().decode();
-        if !names.contains(&name)
-            && let Ok(value) = std::str::from_utf8(member.value())
-        {
-            members.push(format!("{}:{value}", json::quote(&name)));
-            names.push(name);
-        }
-    }
-    members
+/// The extensions that work through a portal; what the first server says of one holds.
+///
+/// What else servers have (other extensions, what is experimental) has methods that nobody here could route, so who
+/// was told of it would be refused.
+fn extensions(offers: &[(&str, &Offer)]) -> Vec<String> {
+    let first = |name: &&str| {
+        let value = offers.iter().find_map(|(_, offer)| offer.extension(name))?;
+        Some(format!("{}:{}", json::quote(name), std::str::from_utf8(value).ok()?))
+    };
+    ROUTED.iter().filter_map(first).collect()
 }
 
 /// The servers' instructions, each under its id, so that a model can tell which tools they speak of.

@@ -29,6 +29,12 @@ impl Offer {
         self.capabilities.get(range).filter(|value| value.first() == Some(&b'{'))
     }
 
+    /// What the server says of an extension, if it has it.
+    pub(crate) fn extension(&self, name: &str) -> Option<&[u8]> {
+        let range = json::find(&self.capabilities, &["extensions", name]).ok()??;
+        self.capabilities.get(range).filter(|value| value.first() == Some(&b'{'))
+    }
+
     /// Whether a capability has a member that is true.
     pub(crate) fn has(&self, capability: &str, member: &str) -> bool {
         let range = json::find(&self.capabilities, &[capability, member]).ok().flatten();

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use futures_util::stream::{iter, once, unfold};
+use futures_util::stream::{empty, iter, once, unfold};
 use portcullis_mcp_jsonrpc::Call;
 use tokio::time::{Instant, timeout_at};
 
 use super::hub::{Hubs, Opened, Terms};
 use super::merged::{Event, Feed};
-use super::{Filter, Next, Source};
+use super::{Filter, Next, Source, tasks};
 use crate::backend::Backend;
 use crate::backoff::Backoff;
 use crate::class::Origin;
@@ -56,9 +56,12 @@ impl Shared {
         let seed = self.settings.seed ^ (server as u64) << 32;
         let terms = Terms { deadline, timeout: limits.list_timeout, seed };
         // What only the server understands may be about this very client, and what was missed could not be made up
-        // for. A server that stands alone gets the whole filter, so the call may go as it came.
-        if part.has_others() {
-            alone(backend, part, call.clone(), terms).await
+        // for. So are tasks: what they ask of a client, only this client may be able to give.
+        if part.has_others() || part.has_tasks() {
+            match tasks::ask(backend, call, &part, self.only().is_some()) {
+                Ok(call) => alone(backend, part, call, terms).await,
+                Err(error) => Begun::Later(empty().boxed(), Trouble::garbage(error)),
+            }
         } else {
             shared(backend, part, origin, terms).await
         }
@@ -100,12 +103,17 @@ fn in_line(backend: &Arc<Backend>, part: Filter, origin: &Arc<Origin>, terms: Te
     once(joined).filter_map(std::future::ready).flatten().boxed()
 }
 
-/// Listens on a stream of the client's own, and asks just as the client did.
+/// Listens on a stream of the client's own, and asks in the client's words.
 async fn alone(backend: &Arc<Backend>, part: Filter, call: Call, terms: Terms) -> Begun {
     let mut source = Source::new(Arc::clone(backend), call, part, Backoff::new(terms.seed), terms.timeout);
     match source.open(terms.deadline).await {
-        Ok(agreed) => {
+        Ok(mut agreed) => {
+            match backend.names_tasks {
+                true => agreed.prefix_tasks(backend.prefix()),
+                false => agreed.leave_tasks(),
+            }
             let acknowledgement = source.take_acknowledgement();
+            let acknowledgement = acknowledgement.and_then(|own| tasks::acknowledged(backend, own));
             Begun::Open(feed(source), Arc::new(Opened { round: 0, agreed, acknowledgement }))
         }
         Err(trouble @ Trouble::Answer(_)) => Begun::No(Some(trouble)),

@@ -1,16 +1,22 @@
 //! Which notifications a stream carries.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use portcullis_core::json;
 use portcullis_mcp_jsonrpc::Message;
 
 use crate::catalogue::page::text;
 use crate::discover::Offer;
+use crate::input::TASKS;
 use crate::kind::Kind;
+use crate::task;
 
-/// How many resources one stream may watch; the rest is not acknowledged.
-const MAX_URIS: usize = 1_024;
+/// The member that names tasks.
+pub(super) const TASK_IDS: &str = "taskIds";
+
+/// How many resources, and how many tasks, one stream may watch; the rest is not acknowledged.
+const MAX_WATCHED: usize = 1_024;
 
 /// The `notifications` of a request or an acknowledgement.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -18,9 +24,19 @@ pub(crate) struct Filter {
     pub(crate) tools: bool,
     pub(crate) prompts: bool,
     pub(crate) resources: bool,
-    uris: Vec<String>,
+    /// In one place, because most who listen watch nothing, and many listen.
+    watched: Vec<Watched>,
     /// Whether there is more that only the server understands.
     others: bool,
+}
+
+/// One thing whose changes are told.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Watched {
+    /// A resource, by its URI.
+    Resource(String),
+    /// A task, by its id (Tasks Extension, "Task Status Notifications").
+    Task(String),
 }
 
 impl Filter {
@@ -39,9 +55,9 @@ impl Filter {
             } else if key == "resourcesListChanged" {
                 filter.resources = value == b"true";
             } else if key == "resourceSubscriptions" {
-                let uris = json::elements(value).map_while(Result::ok);
-                let uris = uris.filter_map(|uri| text(uri.value()).map(Cow::into_owned));
-                filter.uris = uris.take(MAX_URIS).collect();
+                filter.watched.extend(strings(value).map(Watched::Resource));
+            } else if key == TASK_IDS {
+                filter.watched.extend(strings(value).map(Watched::Task));
             } else {
                 filter.others = true;
             }
@@ -75,21 +91,61 @@ impl Filter {
 
     /// The same filter as anyone else would write it who asks for the same.
     pub(crate) fn canonical(mut self) -> Self {
-        self.uris.sort_unstable();
-        self.uris.dedup();
+        self.watched.sort_unstable();
+        self.watched.dedup();
         self
     }
 
-    pub(crate) fn uris(&self) -> &[String] {
-        &self.uris
+    /// The resources that are watched.
+    pub(crate) fn uris(&self) -> impl Iterator<Item = &str> {
+        self.watched.iter().filter_map(|one| match one {
+            Watched::Resource(uri) => Some(&**uri),
+            Watched::Task(_) => None,
+        })
     }
 
-    pub(crate) fn without_uris(&self) -> Self {
-        Self { uris: Vec::new(), ..self.clone() }
+    /// The tasks that are watched.
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = &str> {
+        self.watched.iter().filter_map(|one| match one {
+            Watched::Task(id) => Some(&**id),
+            Watched::Resource(_) => None,
+        })
+    }
+
+    pub(crate) fn has_tasks(&self) -> bool {
+        self.tasks().next().is_some()
+    }
+
+    fn drop_tasks(&mut self) {
+        self.watched.retain(|one| matches!(one, Watched::Resource(_)));
+    }
+
+    /// Leaves tasks to the server, as everything that only it understands: for one whose ids are not changed.
+    pub(crate) fn leave_tasks(&mut self) {
+        self.others |= self.has_tasks();
+        self.drop_tasks();
+    }
+
+    /// Puts a server's id in front of the ids of its tasks.
+    pub(crate) fn prefix_tasks(&mut self, prefix: &str) {
+        for one in &mut self.watched {
+            if let Watched::Task(id) = one {
+                id.insert_str(0, prefix);
+            }
+        }
+    }
+
+    /// What every server can be asked for: all but what belongs to one of them.
+    pub(crate) fn common(&self) -> Self {
+        Self { watched: Vec::new(), ..self.clone() }
     }
 
     pub(crate) fn add_uri(&mut self, uri: &str) {
-        self.uris.push(uri.to_owned());
+        self.watched.push(Watched::Resource(uri.to_owned()));
+    }
+
+    pub(crate) fn add_task(&mut self, id: &str) {
+        self.watched.push(Watched::Task(id.to_owned()));
     }
 
     /// Adds what another server agreed to.
@@ -98,13 +154,13 @@ impl Filter {
         self.prompts |= other.prompts;
         self.resources |= other.resources;
         self.others |= other.others;
-        self.uris.extend(other.uris);
+        self.watched.extend(other.watched);
     }
 
     /// Takes out what was not asked for, in the order in which it was asked for.
     pub(crate) fn keep_asked(&mut self, wanted: &Self) {
-        let agreed: std::collections::HashSet<_> = self.uris.drain(..).collect();
-        self.uris = wanted.uris.iter().filter(|uri| agreed.contains(*uri)).cloned().collect();
+        let agreed: HashSet<_> = self.watched.drain(..).collect();
+        self.watched = wanted.watched.iter().filter(|one| agreed.contains(one)).cloned().collect();
         self.tools &= wanted.tools;
         self.prompts &= wanted.prompts;
         self.resources &= wanted.resources;
@@ -117,7 +173,10 @@ impl Filter {
         self.prompts &= offer.announces(Kind::Prompts);
         self.resources &= offer.announces(Kind::Resources);
         if !offer.has("resources", "subscribe") {
-            self.uris.clear();
+            self.watched.retain(|one| matches!(one, Watched::Task(_)));
+        }
+        if offer.extension(TASKS).is_none() {
+            self.drop_tasks();
         }
     }
 
@@ -128,7 +187,8 @@ impl Filter {
             "notifications/prompts/list_changed" => self.prompts,
             "notifications/resources/list_changed" => self.resources,
             // The URI may be that of a part of what was asked for, so it is not compared.
-            "notifications/resources/updated" => !self.uris.is_empty(),
+            "notifications/resources/updated" => self.uris().next().is_some(),
+            task::TOLD => self.has_tasks() || self.others,
             _ => self.others,
         }
     }
@@ -148,12 +208,25 @@ impl Filter {
         ];
         let flags = flags.into_iter().filter(|(_, asked)| *asked);
         let mut members: Vec<_> = flags.map(|(name, _)| format!(r#""{name}":true"#)).collect();
-        if !self.uris.is_empty() {
-            let uris: Vec<_> = self.uris.iter().map(|uri| json::quote(uri)).collect();
-            members.push(format!(r#""resourceSubscriptions":[{}]"#, uris.join(",")));
+        for (name, watched) in [("resourceSubscriptions", list(self.uris())), (TASK_IDS, list(self.tasks()))]
+        {
+            if watched != "[]" {
+                members.push(format!(r#""{name}":{watched}"#));
+            }
         }
         format!("{{{}}}", members.join(","))
     }
+}
+
+/// An array of strings.
+pub(super) fn list<'a>(all: impl Iterator<Item = &'a str>) -> String {
+    let all: Vec<_> = all.map(json::quote).collect();
+    format!("[{}]", all.join(","))
+}
+
+fn strings(array: &[u8]) -> impl Iterator<Item = String> {
+    let all = json::elements(array).map_while(Result::ok);
+    all.filter_map(|one| text(one.value()).map(Cow::into_owned)).take(MAX_WATCHED)
 }
 
 /// The kind whose list a notification says has changed.

@@ -15,6 +15,8 @@ use super::Filter;
 use super::filter::change_of;
 use super::stamp::{KEY, stamp};
 use crate::backend::Backend;
+use crate::input::Needs;
+use crate::task;
 
 /// Something that a server's stream had to tell.
 pub(super) enum Event {
@@ -39,17 +41,25 @@ pub(super) struct Merged {
     /// Which of them was polled last, so that none can keep the others from being heard.
     turn: usize,
     agreed: Filter,
+    /// What the client can do, going by its request.
+    declared: Needs,
     ready: VecDeque<Message>,
     over: bool,
 }
 
 impl Merged {
     /// `own` is the acknowledgement to pass on instead of one of the portal's making.
-    pub(super) fn new(id: &Id, mut feeds: Vec<Feed>, agreed: Filter, own: Option<Message>) -> Self {
+    pub(super) fn new(
+        id: &Id,
+        mut feeds: Vec<Feed>,
+        agreed: Filter,
+        declared: Needs,
+        own: Option<Message>,
+    ) -> Self {
         feeds.shrink_to_fit();
         let (stamp_text, ready) = (id.to_json(), VecDeque::with_capacity(1));
         let mut merged =
-            Self { id: id.clone(), feeds, turn: 0, agreed, ready, over: false, stamp: stamp_text };
+            Self { id: id.clone(), feeds, turn: 0, agreed, declared, ready, over: false, stamp: stamp_text };
         let acknowledgement = own.and_then(|own| stamp(own, &merged.stamp).ok());
         let acknowledgement = acknowledgement.or_else(|| {
             let more = format!(r#","notifications":{}"#, merged.agreed.to_json());
@@ -75,7 +85,12 @@ impl Merged {
                 if !self.agreed.carries(message.method().unwrap_or_default()) {
                     return;
                 }
-                match stamp(message, &self.stamp) {
+                let stamped = match message.method() == Some(task::TOLD) {
+                    true => task::told(&backend, message, self.declared, &self.agreed)
+                        .and_then(|message| stamp(message, &self.stamp)),
+                    false => stamp(message, &self.stamp),
+                };
+                match stamped {
                     Ok(message) => self.ready.push_back(message),
                     Err(error) => tracing::debug!(server = backend.id(), %error, "left out a notification"),
                 }
@@ -96,8 +111,8 @@ impl Merged {
     }
 
     fn tell_updated(&mut self, wanted: &Filter) {
-        let agreed: HashSet<_> = self.agreed.uris().iter().collect();
-        let uris = wanted.uris().iter().filter(|uri| agreed.contains(uri));
+        let agreed: HashSet<_> = self.agreed.uris().collect();
+        let uris = wanted.uris().filter(|uri| agreed.contains(uri));
         let updates: Vec<_> = uris
             .filter_map(|uri| {
                 let more = format!(r#","uri":{}"#, json::quote(uri));
