@@ -3,6 +3,7 @@
 mod client;
 mod exchange;
 mod flow;
+mod http;
 mod initialize;
 mod inner;
 mod limits;
@@ -13,6 +14,7 @@ mod version;
 
 pub(crate) use self::client::Client;
 pub(crate) use self::exchange::exchange;
+pub use self::http::{Front, FrontFuture, FrontLayer};
 pub(crate) use self::initialize::initialize;
 pub use self::limits::Limits;
 pub(crate) use self::listen::listen;

@@ -8,7 +8,7 @@ use http_body::Body as HttpBody;
 use portcullis_core::{Body, BoxError};
 use tower_layer::Layer;
 
-use super::{Decode, Rejection, body, respond};
+use super::{Decode, Rejection, body, respond, service};
 use crate::guard::HostGuard;
 use crate::{Reply, ReplyTo};
 
@@ -136,6 +136,17 @@ impl DecodeLayer {
     /// The refusal.
     pub fn check_host(&self, head: &Parts) -> Result<(), Rejection> {
         Ok(self.settings.guard.check(&head.uri, &head.headers)?)
+    }
+
+    /// Refuses what does not carry a message, judging by the head alone: a foreign host or origin, another method than
+    /// `POST`, a body that is not JSON, a client that does not take both JSON and event streams.
+    ///
+    /// # Errors
+    ///
+    /// The refusal.
+    pub fn check_post(&self, head: &Parts) -> Result<(), Rejection> {
+        self.check_host(head)?;
+        service::check_head(&head.method, &head.headers)
     }
 
     /// Reads a request's body, whole and within its bounds.

@@ -132,7 +132,7 @@ where
     }
 }
 
-fn check_head(method: &Method, headers: &HeaderMap) -> Result<(), Rejection> {
+pub(super) fn check_head(method: &Method, headers: &HeaderMap) -> Result<(), Rejection> {
     if method != Method::POST {
         return Err(Rejection::new(StatusCode::METHOD_NOT_ALLOWED, "Send each message with a POST."));
     }

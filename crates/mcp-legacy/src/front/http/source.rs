@@ -1,0 +1,97 @@
+//! Where the events of a stream come from: the replies to one request, or to those of a batch.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use portcullis_mcp_jsonrpc::{Failure, FailureKind, Message, Reply, ReplyTo};
+
+/// A call that has not given its reply yet.
+pub(super) type Start = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send>>;
+
+/// Messages of one or more replies, each reply in its order. Whatever breaks becomes the error that answers the request.
+///
+/// Dropping it cancels the calls that are not over.
+pub(super) struct Source {
+    calls: Vec<Running>,
+    /// Which call is asked first, so that one that always has something does not silence the others.
+    turn: usize,
+}
+
+struct Running {
+    step: Step,
+    /// None where nobody asked with a message, so that nobody is answered.
+    to: Option<ReplyTo>,
+}
+
+enum Step {
+    Start(Start),
+    Read(Reply),
+}
+
+impl Source {
+    /// The rest of one reply, which answers this request or none.
+    pub(super) fn reply(reply: Reply, to: Option<ReplyTo>) -> Self {
+        Self { calls: vec![Running { step: Step::Read(reply), to }], turn: 0 }
+    }
+
+    /// Calls that run at the same time.
+    pub(super) fn calls(calls: impl IntoIterator<Item = (Start, ReplyTo)>) -> Self {
+        let running = |(start, to)| Running { step: Step::Start(start), to: Some(to) };
+        Self { calls: calls.into_iter().map(running).collect(), turn: 0 }
+    }
+
+    /// The next message of any call; none when all are over.
+    pub(super) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        let mut quiet = 0;
+        while quiet < self.calls.len() {
+            let at = self.turn % self.calls.len();
+            let Some(running) = self.calls.get_mut(at) else { break };
+            match running.poll(cx) {
+                Poll::Pending => {
+                    self.turn = at + 1;
+                    quiet += 1;
+                }
+                Poll::Ready(message) => {
+                    if message.as_ref().is_none_or(Message::is_answer) {
+                        self.calls.swap_remove(at);
+                        // The one that took its place has been asked already, or not; asking once more does no harm.
+                        quiet = 0;
+                    }
+                    self.turn = at + 1;
+                    if message.is_some() {
+                        return Poll::Ready(message);
+                    }
+                }
+            }
+        }
+        if self.calls.is_empty() { Poll::Ready(None) } else { Poll::Pending }
+    }
+}
+
+impl Running {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        loop {
+            let failure = match &mut self.step {
+                Step::Start(start) => match std::task::ready!(start.as_mut().poll(cx)) {
+                    Ok(reply) => {
+                        self.step = Step::Read(reply);
+                        continue;
+                    }
+                    Err(failure) => failure,
+                },
+                Step::Read(reply) => match std::task::ready!(reply.poll_message(cx)) {
+                    Some(Ok(message)) => return Poll::Ready(Some(message)),
+                    Some(Err(failure)) => failure,
+                    None => Failure::new(FailureKind::Close),
+                },
+            };
+            return Poll::Ready(self.to.as_ref().map(|to| to.failure(&failure)));
+        }
+    }
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source").field("calls", &self.calls.len()).finish_non_exhaustive()
+    }
+}
