@@ -34,7 +34,9 @@ async function raise(name) {
     const { speaks, path = '/mcp', era, command, env } = servers[name];
     if (speaks === 'stdio') {
         const line = command(folder).map(String);
-        return { name, era, command: line, address: `stdio:${JSON.stringify(line)}` };
+        // Some clients hand on little of their environment.
+        const direct = ['env', ...Object.entries(environment).map(pair => pair.join('=')), ...line];
+        return { name, era, command: line, address: `stdio:${JSON.stringify(direct)}` };
     }
     const port = await freePort();
     const child = start(command(port), { env: { ...environment, ...env?.(port) }, log: join(work, `${name}.log`) });
@@ -43,17 +45,17 @@ async function raise(name) {
     return { name, era, url, address: speaks === 'sse' ? `sse:${url}` : url };
 }
 
-/** The cases of one client against one address: name -> { status, detail, ms }. */
+/** Runs one client against one address: { cases, asked } for the judge. */
 async function runClient(name, mode, address, server) {
-    const { command, env, cannot } = clients[name];
-    const profile = Object.fromEntries(Object.entries(profileOf(server, folder)).filter(([one]) => !cannot?.[mode]?.includes(one)));
+    const { command, env } = clients[name];
+    const profile = profileOf(server, folder, name, mode);
     const given = { KIT_URL: address, KIT_MODE: mode, KIT_PROFILE: JSON.stringify(profile), KIT_CASES: options.cases ?? '' };
     const { stdout, stderr, hung } = await run(command, { env: { ...environment, ...env, ...given } });
     const lines = stdout.split('\n').filter(line => line.startsWith('{"case"')).map(line => JSON.parse(line));
     const cases = Object.fromEntries(lines.map(({ case: one, ...result }) => [one, result]));
     if (hung) cases.close = { status: 'fail', detail: 'the client hung' };
     cases.connect ??= { status: 'fail', detail: stderr.trim().slice(-300) };
-    return cases;
+    return { cases, asked: ['connect', ...Object.keys(profile).filter(one => !options.cases || options.cases.split(',').includes(one))] };
 }
 
 async function main() {
@@ -67,7 +69,7 @@ async function main() {
     // The clients of one server take turns, because some cases change what all its clients see.
     const runs = [];
     const visit = async ({ name: server, address }) => {
-        for (const client of among(clients, options.clients)) {
+        for (const client of among(clients, options.clients).filter(one => clients[one].at?.includes(server) ?? true)) {
             for (const mode of clients[client].modes) {
                 const ways = [['portal', `http://127.0.0.1:${port}/${server}`]];
                 if (clients[client].speaks.includes(servers[server].speaks)) ways.unshift(['direct', address]);
@@ -75,7 +77,7 @@ async function main() {
                     ways.push(['--stdio', `stdio:${JSON.stringify(onStdio(portalProgram, file, server))}`]);
                 }
                 for (const [via, at] of ways) {
-                    runs.push({ server, via, client, mode, cannot: clients[client].cannot?.[mode], cases: await runClient(client, mode, at, server) });
+                    runs.push({ server, via, client, mode, ...await runClient(client, mode, at, server) });
                 }
             }
         }

@@ -8,6 +8,8 @@ const here = fileURLToPath(new URL('..', import.meta.url));
 const python = `${cache}/py/bin/python`;
 const rmcp = `${cache}/rmcp/debug/interop-rmcp`;
 const kitProfile = JSON.parse(readFileSync(`${kit}/profiles/kit.json`, 'utf8'));
+// The TypeScript SDK v1 drops a notification that it reads together with the result, as it may the last one.
+kitProfile.progress.min -= 1;
 const npm = name => `${cache}/node_modules/@modelcontextprotocol/${name}/dist/index.js`;
 
 /** What our own programs need from the environment, also where the portal starts them. */
@@ -33,17 +35,23 @@ export const servers = {
     'filesystem-stdio': { speaks: 'stdio', profile: files, command: folder => [node, npm('server-filesystem'), folder] }
 };
 
-/** Clients by name: which transports they speak to a server directly, and what they have no call for in which mode. */
+/**
+ * Clients by name: which transports they speak to a server directly, and which cases they have no call for in a mode, or
+ * all that they have one for. A slow one meets only some servers (`at`).
+ */
 export const clients = {
     ts1: { modes: ['legacy'], speaks: ['http', 'sse', 'stdio'], command: [node, `${here}clients/ts1.mjs`] },
     ts2: { modes: ['legacy', 'modern'], speaks: ['http', 'stdio'], command: [node, '--import', `${kit}/lib/resolve.mjs`, `${kit}/clients/ts2.mjs`], env: { KIT_MODULES: `${kitCache}/open` } },
     py: { modes: ['legacy', 'modern'], speaks: ['http'], command: [`${kitCache}/open/py/bin/python`, `${kit}/clients/py_client.py`] },
     fast: { modes: ['legacy', 'modern'], speaks: ['http', 'sse', 'stdio'], command: [python, `${here}clients/fast.py`], cannot: { modern: ['list_changed', 'resource_updated'] } },
-    rmcp: { modes: ['legacy', 'modern'], speaks: ['http'], needs: rmcp, command: [rmcp, 'call'] }
+    rmcp: { modes: ['legacy', 'modern'], speaks: ['http'], needs: rmcp, command: [rmcp, 'call'], cannot: { legacy: ['logging'], modern: ['logging'] } },
+    inspector: { modes: ['legacy', 'modern'], speaks: ['http', 'sse', 'stdio'], command: [node, `${here}clients/inspector.mjs`], can: ['list_tools', 'call_tool', 'get_prompt'], at: ['ts1-http', 'ts1-sse', 'ts1-stdio', 'fast-http', 'everything-http'] }
 };
 
-/** What the client cases call on a server, and what they expect. */
-export function profileOf(name, folder) {
-    const { profile, without = [] } = servers[name];
-    return Object.fromEntries(Object.entries(profile?.(folder) ?? kitProfile).filter(([one]) => !without.includes(one)));
+/** What the cases call on a server and what they expect: those that the server and the client in its mode can do. */
+export function profileOf(server, folder, client, mode) {
+    const { profile, without = [] } = servers[server];
+    const { can, cannot } = clients[client];
+    const isAsked = name => !without.includes(name) && !cannot?.[mode]?.includes(name) && (can?.includes(name) ?? true);
+    return Object.fromEntries(Object.entries(profile?.(folder) ?? kitProfile).filter(([name]) => isAsked(name)));
 }

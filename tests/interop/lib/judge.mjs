@@ -1,7 +1,7 @@
 // Compares what works directly with what works through the portal, and prints one table.
 //
-// A run is { server, client, mode, via, cases }: via is 'direct' or a way through the portal; cases maps a name to
-// { status, detail }. What a row through the portal owes:
+// A run is { server, client, mode, via, cases, asked }: via is 'direct' or a way through the portal; cases maps a name to
+// { status, detail }; asked, if given, is what the client was to try. What a row through the portal owes:
 //
 // * the same client reaches the server directly: whatever passes there;
 // * it cannot (another era, another transport): whatever any client gets from that server directly.
@@ -32,7 +32,7 @@ export function judge(runs) {
         const marks = names.map(name => {
             const result = run.cases[name];
             const isOwed = connects ? passes(itself.cases[name])
-                : !run.cannot?.includes(name) && anyone.some(one => passes(one.cases[name])) && (result !== undefined || run.mode !== 'default');
+                : (run.asked?.includes(name) ?? true) && anyone.some(one => passes(one.cases[name])) && (result !== undefined || run.mode !== 'default');
             if (passes(result) && !isLate(name, result)) return connects && isOwed ? 'ok' : '+';
             if (!isOwed) return result === undefined || result.status === 'n/a' ? '-' : 'x';
             const why = passes(result) ? `too late: ${result.detail}` : result?.detail;

@@ -2,12 +2,12 @@
 
 /** @modelcontextprotocol/server-everything */
 export const everything = () => ({
-    list_tools: { expect: ['echo', 'get-sum', 'trigger-long-running-operation', 'trigger-elicitation-request', 'trigger-sampling-request'] },
+    list_tools: { expect: ['echo', 'get-sum', 'trigger-long-running-operation'] },
     call_tool: { tool: 'echo', args: { message: 'héllo 世界 🌍' }, text: 'Echo: héllo 世界 🌍' },
     structured: { tool: 'get-structured-content', args: { location: 'New York' } },
     tool_error: { tool: 'get-sum', args: { a: 'one', b: 2 }, text: 'nvalid' },
     unknown_tool: { tool: 'no_such_tool', args: {} },
-    // The last notification and the result come at once, and a client may take them in either order.
+    // The last notification and the result come at once; see fleet.mjs.
     progress: { tool: 'trigger-long-running-operation', args: { duration: 0.2, steps: 4 }, min: 3 },
     logging: { tool: 'toggle-simulated-logging', args: {}, text: 'message' },
     elicitation: { tool: 'trigger-elicitation-request', args: {}, text: 'Ada' },
