@@ -15,7 +15,7 @@ use tokio::sync::{Notify, oneshot};
 
 pub use self::level::Level;
 use self::listeners::Listeners;
-pub(crate) use self::listeners::{Listener, Subscriptions};
+pub(crate) use self::listeners::Subscriptions;
 use super::{Client, Limits};
 
 /// One client's session: who it is, and what changes while it lasts.

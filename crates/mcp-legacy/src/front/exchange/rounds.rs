@@ -38,7 +38,8 @@ where
     /// Passes on what the service inside says, and gets for it what it asks for, until it answers.
     pub(super) async fn run(mut self, out: Out, mut reply: Reply) -> Result<Message, Failure> {
         let mut pause = FIRST_PAUSE;
-        for _ in 0..self.inner.limits.rounds {
+        let mut rounds = 0;
+        loop {
             let answer = read(&mut reply, &out, &self.inner.session, &self.inner.limits).await?;
             match answer.result_type() {
                 Some("input_required") => {}
@@ -47,6 +48,11 @@ where
                         .ok_or_else(|| garbage("a result is to be a task and is none"));
                 }
                 _ => return finish(answer, &self.message, &self.id),
+            }
+            rounds += 1;
+            if rounds > self.inner.limits.rounds {
+                let stuck = Stuck::new(code::EXHAUSTED, "The server asked for input again and again.");
+                return Ok(stuck.to_message(&self.id));
             }
             let wanted = InputRequired::read(&answer)
                 .ok_or_else(|| garbage("a result asks for input and does not say which"))?;
@@ -70,8 +76,6 @@ where
             again.set_id(&self.inner.session.fresh_id());
             reply = self.inner.call(again).await?;
         }
-        let stuck = Stuck::new(code::EXHAUSTED, "The server asked for input again and again.");
-        Ok(stuck.to_message(&self.id))
     }
 }
 
