@@ -131,7 +131,6 @@ mod client;
 mod config;
 mod dial;
 mod direct;
-#[allow(dead_code, reason = "the transports that use it are on their way")]
 mod duplex;
 mod endpoint;
 mod era;
@@ -146,6 +145,8 @@ mod patience;
 mod retry;
 mod service;
 mod sse;
+#[cfg(unix)]
+mod stdio;
 mod timeout;
 mod tls;
 mod transport;
@@ -157,3 +158,5 @@ pub use error::BuildError;
 pub use health::{Health, HealthState};
 pub use retry::Retries;
 pub use service::{HttpUpstream, UpstreamFuture};
+#[cfg(unix)]
+pub use stdio::{ProcessLimits, Processes, StdioFuture, StdioUpstream, StdioUpstreamBuilder};

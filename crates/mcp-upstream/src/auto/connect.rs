@@ -4,12 +4,13 @@ use std::sync::{Arc, OnceLock};
 
 use http::Extensions;
 use portcullis_core::Principal;
-use portcullis_mcp_jsonrpc::{Failure, Message};
+use portcullis_mcp_jsonrpc::{Failure, FailureKind, Message};
 use portcullis_mcp_legacy::upstream::{BoxFuture, Channel, ChannelError, Connect, Incoming, Outgoing};
 
 use super::Found;
 use crate::Era;
 use crate::endpoint::Endpoint;
+use crate::failure;
 use crate::legacy::{Refused, Streamable, or_answer};
 use crate::sse::{NotSse, SseChannel, open};
 
@@ -31,13 +32,10 @@ impl Connect for AutoConnect {
             if self.found.era() == Some(Era::Sse) {
                 match open(&self.endpoint).await {
                     Ok(sse) => drop(channel.sse.set(sse)),
-                    Err(NotSse::Failure(failure)) => return Err(failure),
-                    Err(refused @ NotSse::Status(status)) => {
-                        if status.is_client_error() {
-                            self.found.forget();
-                        }
-                        return Err(refused.into_failure());
-                    }
+                    // There is no such stream any more. `initialize` will show what there is instead.
+                    Err(NotSse::Status(status))
+                        if failure::of_status(status).kind() == FailureKind::Garbage => {}
+                    Err(refused) => return Err(refused.into_failure()),
                 }
             }
             let channel: Arc<dyn Channel> = Arc::new(channel);

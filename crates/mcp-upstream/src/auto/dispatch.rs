@@ -3,7 +3,9 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 
+use futures_util::stream::{self, StreamExt};
 use http::StatusCode;
 use portcullis_mcp_jsonrpc::{
     Call, EncodeFuture, Failure, FailureKind, Fragment, Id, Message, PROTOCOL_VERSION, Reply, code,
@@ -57,7 +59,10 @@ impl Auto {
             }
             let sent = Sent::default();
             call.extensions_mut().insert(sent.clone());
-            let outcome = self.shared.legacy.clone().call(call.clone()).await;
+            let outcome = match self.shared.legacy.clone().call(call.clone()).await {
+                Ok(reply) => begun(reply, &sent).await,
+                Err(failure) => Err(failure),
+            };
             let now = self.found().era();
             let is_refuted = now.is_none() && !probed || now == Some(Era::Modern);
             if sent.is() || !is_refuted {
@@ -182,6 +187,30 @@ fn said(status: Option<StatusCode>) -> String {
 
 fn single(outcome: &Result<Reply, Failure>) -> Option<&Message> {
     outcome.as_ref().ok().and_then(Reply::as_single)
+}
+
+/// Waits until the call has been sent, or has come to something without that.
+async fn begun(mut reply: Reply, sent: &Sent) -> Result<Reply, Failure> {
+    if reply.as_single().is_some() || reply.is_empty() {
+        return Ok(reply);
+    }
+    let first = poll_fn(|cx| match reply.poll_message(cx) {
+        Poll::Ready(first) => Poll::Ready(Some(first)),
+        Poll::Pending if sent.is() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    });
+    let message = match first.await {
+        None => return Ok(reply),
+        Some(None) => return Ok(Reply::accepted()),
+        Some(Some(first)) => first?,
+    };
+    let extensions = std::mem::take(reply.extensions_mut());
+    let mut whole = match message.is_answer() {
+        true => Reply::message(message),
+        false => Reply::stream(stream::iter([Ok(message)]).chain(reply)),
+    };
+    *whole.extensions_mut() = extensions;
+    Ok(whole)
 }
 
 /// Reads a reply to its answer, which is what counts of a probe.

@@ -3,11 +3,13 @@
 #![allow(dead_code, unused_imports, reason = "each test uses a part of it")]
 #![expect(
     clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "a test that cannot go on should stop"
 )]
 
+pub(crate) mod field;
 mod hyper_server;
 
 use std::future::poll_fn;
