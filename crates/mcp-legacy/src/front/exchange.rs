@@ -67,8 +67,7 @@ where
         _ => {}
     }
 
-    let wants_task = request::wants_task(&message, inner.session.client());
-    let tasks = wants_task || message.method() == Some("tasks/get");
+    let tasks = message.method() == Some("tasks/get");
     let Some(modern) = request::modern(&message, &inner.declared(tasks), &request::Retry::default()) else {
         return Ok(Reply::message(bad_meta(&id)));
     };
@@ -81,7 +80,7 @@ where
     let mut legacy = match reply.as_single().filter(|answer| is_final(answer)) {
         Some(answer) => Reply::message(finish(answer.clone(), &message, &id)?),
         None => {
-            let rounds = Rounds { inner, message, id: id.clone(), tasks, wants_task };
+            let rounds = Rounds { inner, message, id: id.clone() };
             told(under_way, id, |out| rounds.run(out, reply))
         }
     };

@@ -46,13 +46,12 @@ where
     })
 }
 
-/// How an attempt to open a stream ended.
-enum Opened {
-    /// It is acknowledged, and this comes next.
-    Open(Reply),
+/// Why a stream could not be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Closed {
     /// There is no such stream, for these subscriptions at least.
     Refused,
-    /// Nobody knows.
+    /// Nobody knows; it may work the next time.
     Broken,
 }
 
@@ -80,19 +79,11 @@ where
                 }
             }
         };
-        let refused = matches!(opened, Opened::Refused);
-        match opened {
-            Opened::Open(reply) => {
-                let old = std::mem::replace(&mut current, reply);
-                listener.in_force(&wanted);
-                leftovers(old, &out).await;
-            }
-            Opened::Refused | Opened::Broken => {
-                current = Reply::accepted();
-                // No more than this can be in force, and nobody should wait for it.
-                listener.in_force(&wanted);
-            }
-        }
+        let refused = matches!(opened, Err(Closed::Refused));
+        let old = std::mem::replace(&mut current, opened.unwrap_or_else(|_| Reply::accepted()));
+        // If it could not be opened, no more than this can be in force, and nobody should wait for it.
+        listener.in_force(&wanted);
+        leftovers(old, &out).await;
         let since = Instant::now();
         // Until the subscriptions change, or the stream breaks and it is time for another.
         let mut changed = pin!(session.changed(&wanted));
@@ -153,15 +144,15 @@ async fn leftovers(mut old: Reply, out: &Out) {
 }
 
 /// Opens a stream and waits until the server says which changes it will tell of.
-async fn open(call: impl Future<Output = Result<Reply, Failure>>) -> Opened {
-    let Ok(mut reply) = call.await else { return Opened::Broken };
+async fn open(call: impl Future<Output = Result<Reply, Failure>>) -> Result<Reply, Closed> {
+    let Ok(mut reply) = call.await else { return Err(Closed::Broken) };
     match poll_fn(|cx| reply.poll_message(cx)).await {
         // The acknowledgement comes before everything else (2026-07-28, Subscriptions).
         Some(Ok(message)) if message.method() == Some("notifications/subscriptions/acknowledged") => {
-            Opened::Open(reply)
+            Ok(reply)
         }
-        Some(Ok(answer)) if answer.error_code().is_some_and(is_lasting) => Opened::Refused,
-        _ => Opened::Broken,
+        Some(Ok(answer)) if answer.error_code().is_some_and(is_lasting) => Err(Closed::Refused),
+        _ => Err(Closed::Broken),
     }
 }
 

@@ -23,10 +23,6 @@ pub(super) struct Rounds<S> {
     pub(super) inner: Inner<S>,
     pub(super) message: Message,
     pub(super) id: Id,
-    /// Whether the call declares tasks.
-    pub(super) tasks: bool,
-    /// Whether the client asked for a task.
-    pub(super) wants_task: bool,
 }
 
 impl<S> Rounds<S>
@@ -43,7 +39,7 @@ where
             let answer = read(&mut reply, &out, &self.inner.session, &self.inner.limits).await?;
             match answer.result_type() {
                 Some("input_required") => {}
-                Some("task") if self.wants_task => {
+                Some("task") if request::wants_task(&self.message, self.inner.session.client()) => {
                     return task::created(&answer, &self.id)
                         .ok_or_else(|| garbage("a result is to be a task and is none"));
                 }
@@ -68,7 +64,7 @@ where
                     Err(stuck) => return Ok(stuck.to_message(&self.id)),
                 }
             }
-            let declared = self.inner.declared(self.tasks);
+            let declared = self.inner.declared(false);
             let Some(mut again) = request::modern(&self.message, &declared, &retry) else {
                 return Ok(bad_meta(&self.id));
             };

@@ -54,7 +54,7 @@ impl Bench {
         self.ask("tools/call", r#"{"name":"t","arguments":{"a":1}}"#).await.unwrap()
     }
 
-    fn receive(&self, text: &str) -> Result<(), crate::front::Unexpected> {
+    fn receive(&self, text: &str) -> Result<(), crate::front::session::Unexpected> {
         self.session.receive(message(text))
     }
 

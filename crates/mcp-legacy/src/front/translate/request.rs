@@ -21,14 +21,14 @@ const DECLARED: [&str; 4] = [PROTOCOL_VERSION, CLIENT_INFO, CLIENT_CAPABILITIES,
 pub(in crate::front) struct Declared<'a> {
     pub(in crate::front) client: &'a Client,
     pub(in crate::front) level: Option<Level>,
-    /// Whether a task may come instead of a result.
+    /// Whether it is about tasks. A call that asks for a task is, whatever this says.
     pub(in crate::front) tasks: bool,
 }
 
 impl Declared<'_> {
     /// The members of `_meta`, without braces.
-    fn members(&self) -> String {
-        let tasks = self.tasks.then(|| capabilities::with_tasks(self.client.capabilities()));
+    fn members(&self, tasks: bool) -> String {
+        let tasks = tasks.then(|| capabilities::with_tasks(self.client.capabilities()));
         let capabilities = tasks.as_deref().unwrap_or(self.client.capabilities());
         let info = self.client.info();
         let mut members = format!(
@@ -53,7 +53,7 @@ impl Declared<'_> {
             .get(1..)
             .filter(|others| *others != "}")
             .map_or("}".to_owned(), |others| format!(",{others}"));
-        let text = format!(r#"{{{members}{comma}"_meta":{{{}{others}}}"#, self.members());
+        let text = format!(r#"{{{members}{comma}"_meta":{{{}{others}}}"#, self.members(self.tasks));
         Fragment::parse(text).unwrap_or_else(|_| Fragment::empty())
     }
 }
@@ -83,7 +83,6 @@ pub(in crate::front) fn wants_task(message: &Message, client: &Client) -> bool {
 pub(in crate::front) fn modern(message: &Message, declared: &Declared<'_>, retry: &Retry) -> Option<Message> {
     let text = message.text();
     let mut splice = Splice::new(text);
-    let mut meta = declared.members();
     let mut put = String::new();
     if let Some(responses) = &retry.responses {
         put.push_str(&format!(r#""inputResponses":{responses},"#));
@@ -91,27 +90,26 @@ pub(in crate::front) fn modern(message: &Message, declared: &Declared<'_>, retry
     if let Some(state) = retry.state.as_ref().and_then(|state| std::str::from_utf8(state).ok()) {
         put.push_str(&format!(r#""requestState":{state},"#));
     }
-    match (message.range_of(Part::Params), message.range_of(Part::Meta)) {
-        (None, _) => {
-            let end = text.iter().rposition(|byte| *byte == b'}')?;
-            splice.insert(end, format!(r#","params":{{{put}"_meta":{{{meta}}}}}"#));
-        }
-        (Some(params), inside) => {
-            let kept = cut(&mut splice, text, params.clone(), gone(message, declared.client))?;
-            match inside {
-                Some(inside) => {
-                    if cut(&mut splice, text, inside.clone(), &DECLARED)? > 0 {
-                        meta.push(',');
-                    }
-                    splice.insert(inside.start + 1, meta);
-                    // There is at least `_meta`, which takes the comma.
-                    splice.insert(params.start + 1, put);
-                }
-                None => {
-                    let comma = if kept > 0 { "," } else { "" };
-                    splice.insert(params.start + 1, format!(r#"{put}"_meta":{{{meta}}}{comma}"#));
-                }
+    let Some(params) = message.range_of(Part::Params) else {
+        let end = text.iter().rposition(|byte| *byte == b'}')?;
+        let meta = declared.members(declared.tasks);
+        splice.insert(end, format!(r#","params":{{{put}"_meta":{{{meta}}}}}"#));
+        return Message::parse(splice.finish().ok()?).ok();
+    };
+    let (kept, asks) = cut(&mut splice, text, params.clone(), gone(message, declared.client))?;
+    let mut meta = declared.members(declared.tasks || asks);
+    match message.range_of(Part::Meta) {
+        Some(inside) => {
+            if cut(&mut splice, text, inside.clone(), &DECLARED)?.0 > 0 {
+                meta.push(',');
             }
+            splice.insert(inside.start + 1, meta);
+            // There is at least `_meta`, which takes the comma.
+            splice.insert(params.start + 1, put);
+        }
+        None => {
+            let comma = if kept > 0 { "," } else { "" };
+            splice.insert(params.start + 1, format!(r#"{put}"_meta":{{{meta}}}{comma}"#));
         }
     }
     // Two members of the name `_meta` are refused here.
@@ -127,17 +125,19 @@ fn gone(message: &Message, client: &Client) -> &'static [&'static str] {
     }
 }
 
-/// Takes members of these names out, and says how many others there are.
-fn cut(splice: &mut Splice<'_>, text: &[u8], object: Range<usize>, names: &[&str]) -> Option<usize> {
+/// Takes members of these names out. Says how many others there are, and whether there was a `task`.
+fn cut(splice: &mut Splice<'_>, text: &[u8], object: Range<usize>, names: &[&str]) -> Option<(usize, bool)> {
     let mut members = Cut::default();
+    let mut task = false;
     for member in json::members_within(text, object) {
         let member = member.ok()?;
-        let keep = !names.iter().any(|name| member.key() == *name);
-        members.member(member.key().range().start - 1, member.range().end, keep);
+        let gone = names.iter().any(|name| member.key() == *name);
+        task |= gone && member.key() == "task";
+        members.member(member.key().range().start - 1, member.range().end, !gone);
     }
     let kept = members.kept();
     for range in members.finish() {
         splice.remove(range);
     }
-    Some(kept)
+    Some((kept, task))
 }

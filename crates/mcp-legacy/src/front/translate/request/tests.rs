@@ -55,7 +55,7 @@ fn declares_what_the_session_knows() {
         (
             "params that only the front may set",
             "tools/call",
-            r#"{"requestState":"s","name":"t","inputResponses":{},"task":{"ttl":1}}"#.into(),
+            r#"{"requestState":"s","name":"t","inputResponses":{}}"#.into(),
             format!(r#"{{"_meta":{{{META}}},"name":"t"}}"#),
         ),
         (
@@ -78,7 +78,7 @@ fn declares_what_the_session_knows() {
         ),
     ] {
         let translated = translate(&request(method, &legacy), Version::LATEST, &Retry::default()).unwrap();
-        let wanted = request(method, &wanted).replace("{META}", META);
+        let wanted = request(method, &wanted);
         // The place of a space before a brace is nobody's business.
         assert_eq!(translated.replace(" }", "}"), wanted.replace(" }", "}"), "{name}");
     }
@@ -138,6 +138,17 @@ fn the_level_and_tasks_are_declared_where_they_apply() {
         r#"{{"taskId":"t","_meta":{{{tasks},"io.modelcontextprotocol/logLevel":"warning","traceparent":"x"}}}}"#
     );
     assert_eq!(params.text(), wanted.as_bytes());
+}
+
+#[test]
+fn a_call_that_asks_for_a_task_declares_that_it_can_have_one() {
+    let tasks =
+        META.replace(r#"{"roots":{}}"#, r#"{"roots":{},"extensions":{"io.modelcontextprotocol/tasks":{}}}"#);
+    let text = request("tools/call", r#"{"task":{"ttl":1},"name":"t"}"#);
+    let wanted = request("tools/call", &format!(r#"{{"_meta":{{{tasks}}},"name":"t"}}"#));
+    assert_eq!(translate(&text, Version::V2025_11_25, &Retry::default()), Some(wanted));
+    let older = request("tools/call", &format!(r#"{{"_meta":{{{META}}},"task":{{"ttl":1}},"name":"t"}}"#));
+    assert_eq!(translate(&text, Version::V2025_06_18, &Retry::default()), Some(older));
 }
 
 #[test]
