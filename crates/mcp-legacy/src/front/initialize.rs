@@ -38,6 +38,10 @@ where
         return Err(Message::from_error(None, code::INVALID_REQUEST, text, None));
     };
     let params = Declared { client: &client, level: None, tasks: false }.params("", message.meta());
+    let params = params.ok_or_else(|| {
+        let text = "Invalid params: capabilities nest too deep";
+        Message::from_error(message.id(), code::INVALID_PARAMS, text, None)
+    })?;
     let discover = Message::from_request(id, "server/discover", &params);
     let call = Call::from_parts(discover, inner::without_protocol(head));
     let to = call.reply_to("mcp-legacy");

@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use http::request::Parts;
 use portcullis_core::{BoxError, json};
-use portcullis_mcp_jsonrpc::{Call, Failure, Message, Reply, code};
+use portcullis_mcp_jsonrpc::{Call, Failure, Fragment, Message, Reply, code};
 use tokio::time::{Instant, sleep};
 use tower_service::Service;
 
@@ -185,5 +185,7 @@ where
     // Log messages belong to requests and never come on a stream of changes.
     let declared = Declared { client: inner.session.client(), level: None, tasks: false };
     let params = declared.params(&format!(r#""notifications":{filter}"#), None);
+    // Capabilities that nested too deep were refused when the session was opened.
+    let params = params.unwrap_or_else(Fragment::empty);
     Message::from_request(&inner.session.fresh_id(), "subscriptions/listen", &params)
 }

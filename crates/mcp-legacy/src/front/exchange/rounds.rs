@@ -7,7 +7,7 @@ use portcullis_core::BoxError;
 use portcullis_mcp_jsonrpc::{Call, Failure, FailureKind, Id, Message, Reply, code};
 use tower_service::Service;
 
-use super::{bad_meta, finish, garbage};
+use super::{finish, garbage};
 use crate::front::Session;
 use crate::front::flow::Out;
 use crate::front::inner::Inner;
@@ -17,6 +17,9 @@ use crate::front::translate::{notification, task};
 
 /// The first pause before a request is made again that needs no input.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// What is said of answers that fit into no message.
+pub(super) const TOO_DEEP: &str = "Invalid params: the client's answers nest too deep.";
 
 /// A client's request, and what it takes to make it again.
 pub(super) struct Rounds<S> {
@@ -66,7 +69,8 @@ where
             }
             let declared = self.inner.declared(false);
             let Some(mut again) = request::modern(&self.message, &declared, &retry) else {
-                return Ok(bad_meta(&self.id));
+                // The request itself could be made before.
+                return Ok(Stuck::new(code::INVALID_PARAMS, TOO_DEEP).to_message(&self.id));
             };
             // They are requests of their own (2026-07-28, Multi Round-Trip Requests, client requirement 3).
             again.set_id(&self.inner.session.fresh_id());

@@ -8,7 +8,8 @@ use portcullis_mcp_jsonrpc::{Call, Failure, Id, Kind, Message, Part, Reply, code
 use tokio::time::{Instant, sleep, timeout_at};
 use tower_service::Service;
 
-use super::{CANCELLED, garbage, rounds};
+use super::rounds::{self, TOO_DEEP};
+use super::{CANCELLED, garbage};
 use crate::front::flow::Out;
 use crate::front::inner::Inner;
 use crate::front::translate::input::Stuck;
@@ -141,12 +142,16 @@ where
         responses: Option<String>,
         out: &Out,
     ) -> Result<Message, Failure> {
+        let id = self.session.fresh_id();
         let mut members = format!(r#""taskId":{}"#, json::quote(task));
         if let Some(responses) = responses {
             members.push_str(&format!(r#","inputResponses":{responses}"#));
         }
         let params = self.declared(true).params(&members, None);
-        let request = Message::from_request(&self.session.fresh_id(), method, &params);
+        let Some(params) = params else {
+            return Ok(Message::from_error(Some(&id), code::INVALID_PARAMS, TOO_DEEP, None));
+        };
+        let request = Message::from_request(&id, method, &params);
         let mut reply = self.call(request).await?;
         rounds::read(&mut reply, out, &self.session, &self.limits).await
     }

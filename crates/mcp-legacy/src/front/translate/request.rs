@@ -41,8 +41,8 @@ impl Declared<'_> {
     }
 
     /// Params of a request that the front makes of its own accord: these members, what is declared, and what else the
-    /// `_meta` holds of the request that caused it.
-    pub(in crate::front) fn params(&self, members: &str, meta: Option<&[u8]>) -> Fragment {
+    /// `_meta` holds of the request that caused it. None if all this nests too deep for a message.
+    pub(in crate::front) fn params(&self, members: &str, meta: Option<&[u8]>) -> Option<Fragment> {
         let comma = if members.is_empty() { "" } else { "," };
         let mut others = Object::default();
         let all = meta.into_iter().flat_map(json::members).map_while(Result::ok);
@@ -54,7 +54,7 @@ impl Declared<'_> {
             .filter(|others| *others != "}")
             .map_or("}".to_owned(), |others| format!(",{others}"));
         let text = format!(r#"{{{members}{comma}"_meta":{{{}{others}}}"#, self.members(self.tasks));
-        Fragment::parse(text).unwrap_or_else(|_| Fragment::empty())
+        Fragment::parse(text).ok()
     }
 }
 
@@ -77,7 +77,8 @@ pub(in crate::front) fn wants_task(message: &Message, client: &Client) -> bool {
         })
 }
 
-/// The request as the service inside knows it; none if its `_meta` is there and is no object.
+/// The request as the service inside knows it; none if its `_meta` is there and is no object, or if it nests too deep with
+/// what is put in.
 ///
 /// What the client said with names that 2026-07-28 gave a meaning is replaced, the rest stays as it is.
 pub(in crate::front) fn modern(message: &Message, declared: &Declared<'_>, retry: &Retry) -> Option<Message> {

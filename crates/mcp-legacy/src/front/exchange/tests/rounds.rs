@@ -223,3 +223,14 @@ async fn a_retry_that_fails_ends_the_reply() {
     let (_, failure) = read::outcome(reply).await;
     assert_eq!(failure.unwrap().kind(), FailureKind::Unreachable);
 }
+
+#[tokio::test]
+async fn answers_that_nest_too_deep_end_the_call() {
+    let bench = Bench::new([Act::result(ONE)]);
+    let mut reply = bench.tool().await;
+    let request = next(&mut reply).await;
+    let deep = format!("{}{}", "[".repeat(125), "]".repeat(125));
+    bench.answer(&request, &format!(r#"{{"a":{deep}}}"#));
+    assert_eq!(next(&mut reply).await.error_code(), Some(code::INVALID_PARAMS));
+    assert_eq!(bench.probe.calls().len(), 1);
+}

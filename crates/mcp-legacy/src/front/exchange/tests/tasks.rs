@@ -175,3 +175,14 @@ async fn an_answer_that_is_no_task_is_garbage() {
     let bench = Bench::new([Act::result("{}")]);
     assert_eq!(bench.ask("tasks/get", TASK).await.unwrap_err().kind(), FailureKind::Garbage);
 }
+
+#[tokio::test]
+async fn answers_that_nest_too_deep_are_not_sent() {
+    let bench = Bench::new([waiting(&["a"])]);
+    let mut reply = bench.ask("tasks/result", TASK).await.unwrap();
+    let request = next(&mut reply).await;
+    let deep = format!("{}{}", "[".repeat(125), "]".repeat(125));
+    bench.answer(&request, &format!(r#"{{"a":{deep}}}"#));
+    let last = next(&mut reply).await;
+    assert_eq!((last.id(), last.error_code()), (Some(&Id::from(7)), Some(code::INVALID_PARAMS)));
+}

@@ -137,7 +137,7 @@ fn the_level_and_tasks_are_declared_where_they_apply() {
     let wanted = format!(
         r#"{{"taskId":"t","_meta":{{{tasks},"io.modelcontextprotocol/logLevel":"warning","traceparent":"x"}}}}"#
     );
-    assert_eq!(params.text(), wanted.as_bytes());
+    assert_eq!(params.unwrap().text(), wanted.as_bytes());
 }
 
 #[test]
@@ -160,6 +160,17 @@ fn only_a_tool_called_in_2025_11_25_can_be_a_task() {
     assert!(!wants("tools/call", r#"{"task":{}}"#, Version::V2025_06_18));
     assert!(!wants("tools/call", r#"{"arguments":{"task":{}}}"#, Version::V2025_11_25));
     assert!(!wants("prompts/get", r#"{"task":{}}"#, Version::V2025_11_25));
+}
+
+#[test]
+fn what_nests_too_deep_for_a_message_is_not_made() {
+    let deep = format!("{}1{}", "[".repeat(124), "]".repeat(124));
+    let client = client(Version::LATEST);
+    let declared = Declared { client: &client, level: None, tasks: false };
+    assert!(declared.params(&format!(r#""inputResponses":{{"k":{deep}}}"#), None).is_some());
+    assert!(declared.params(&format!(r#""inputResponses":{{"k":[{deep}]}}"#), None).is_none());
+    let retry = Retry { responses: Some(format!(r#"{{"k":[[{deep}]]}}"#)), state: None };
+    assert_eq!(translate(&request("tools/call", r#"{"name":"t"}"#), Version::LATEST, &retry), None);
 }
 
 proptest! {
