@@ -50,7 +50,10 @@ fn request(method: &str, params: &str) -> Call {
     let text = format!(
         r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{{}}}}{params}}}}}"#
     );
-    Call::new(Message::parse(text.into()).expect("a request"))
+    let mut call = Call::new(Message::parse(text.into()).expect("a request"));
+    // As over HTTP: a call without headers has the tools read first.
+    call.headers_mut().insert("mcp-method", method.parse().expect("a header"));
+    call
 }
 
 fn calls(criterion: &mut Criterion) {

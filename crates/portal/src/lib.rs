@@ -4,7 +4,9 @@
 //! A [`Portal`] passes a call to the one server that it is for, and answers itself what concerns them all: the lists
 //! of tools, prompts, resources and templates, `server/discover` and `subscriptions/listen`. It refuses names and URIs
 //! that nobody has or, where names are not prefixed, that more than one server has; cursors that are not its own;
-//! `Mcp-Param-*` headers that do not say what a tool's arguments say; and methods that no one server can be asked.
+//! `Mcp-Param-*` headers that do not say what a tool's arguments say; a `requestState` that was given to somebody else
+//! or to another request; what a server asks for and its client did not declare; and methods that no one server can be
+//! asked.
 //!
 //! ```
 //! use portcullis_mcp_jsonrpc::{Call, Failure, Fragment, Id, Message, Reply};
@@ -47,6 +49,31 @@
 //! that has a template for it. What more than one server has is told in the `_meta` of the lists, under
 //! `io.portcullis/collisions`.
 //!
+//! A resource `ui://…` (MCP Apps) that nobody lists belongs to the first server with a tool that names it as its user
+//! interface. A method of an extension that the portal does not know goes by its `params.name` under
+//! [`Namespace::Always`], if that has a server's prefix. All else passes to a lone server under [`Namespace::Never`], and
+//! is unknown everywhere else; `server/discover` says so too, and tells of the extensions `io.modelcontextprotocol/tasks`
+//! and `io.modelcontextprotocol/ui` only.
+//!
+//! # If a server asks for input
+//!
+//! A server that answers `input_required` hands its client a `requestState`, which comes back on the retry. The client
+//! gets it sealed with the portal's [`keys`](Builder::keys): it opens for the same principal, at the same server, for the
+//! same method, name and arguments, and for as long as [`Builder::state_lifetime`] says. The server gets its own text
+//! back, byte for byte; whatever else comes is answered with -32602 and never reaches a server. Arguments count as the
+//! same whatever the order of their members and the spelling of their strings, while numbers must be spelled alike. A
+//! state may be used any number of times: a server that grants something once has to see to that itself.
+//!
+//! A server that asks for what the call's `clientCapabilities` do not declare would hang its client, which gets -32021
+//! instead, with what is missing in `data.requiredCapabilities`. The same holds for the questions of a task, and for a
+//! task that nobody declared to understand.
+//!
+//! # Tasks
+//!
+//! A task `7` of server `github` is `github_7` to clients, wherever its id is told or asked for; only a lone server under
+//! [`Namespace::Never`] keeps its ids. Any replica finds the server again, since nothing is remembered. Task ids are no
+//! secrets kept by the portal: who may see a task is for its server to say.
+//!
 //! # If a server fails
 //!
 //! The others are listed and served. Lists name the servers that could not be asked under `io.portcullis/unavailable`
@@ -67,7 +94,8 @@
 //! credentials there, a stream that broke is opened again with those of whoever joined last. It stays open while anyone
 //! listens. A client that is too slow for what comes gets, in place of what it missed, one notification for everything
 //! that may have changed. A filter with members that only a server which stands alone understands is passed on as it
-//! came, on a stream of the client's own.
+//! came, on a stream of the client's own; so is one that names tasks, to the servers that made them. What a task did
+//! while such a stream was broken is not told again, and has to be asked for.
 //!
 //! # What it trusts and cannot see
 //!
@@ -84,10 +112,13 @@
 //! # What it costs
 //!
 //! A `tools/call` under [`Namespace::Always`]: one copy of the message to cut the prefix off, one box for the server's
-//! future, and one more if the reply is a stream; no lock and no lookup but for tools with `x-mcp-header`. A merged
-//! list is composed once for each state of its parts and copied for each answer. A client that listens costs some four
-//! hundred bytes, and two hundred more for each further server; an open stream of a server costs a task and some four
-//! kilobytes besides its connection. A clone of the portal is a pointer.
+//! future, and one more if the reply is a stream; no lock and no lookup but for tools with `x-mcp-header`. The bytes of
+//! a request that may be answered with questions stay in memory until it is answered. A call that came without headers
+//! looks for its server's tools, and waits for them if this caller's were never read: a server may want arguments
+//! mirrored, and refuses a call that does not do so. A merged list is composed once for each state of its parts and
+//! copied for each answer. A client that listens costs some four hundred bytes, and two hundred more for each further
+//! server; an open stream of a server costs a task and some four kilobytes besides its connection. A clone of the
+//! portal is a pointer.
 //!
 //! Everything is bounded: items and pages of a list, callers and bytes that are kept, calls and streams at one server,
 //! those that wait, and each wait. The setters of [`Builder`] and [`Server`] name the limits.

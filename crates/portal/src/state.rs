@@ -10,6 +10,7 @@ mod tests;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use memchr::memmem::Finder;
 use portcullis_core::{Document, Principal, json::Splice};
 use portcullis_mcp_jsonrpc::{Call, Failure, FailureKind, Message, Part, Reply};
 use portcullis_seal::{Context, KeyRing};
@@ -37,6 +38,8 @@ pub(crate) struct States {
     ring: KeyRing,
     portal: String,
     lifetime: Duration,
+    /// Looks for [`MEMBER`], in every call.
+    finder: Finder<'static>,
     /// Replicas share their clocks but not their `Instant`s, so a life ends at a time of day.
     started: (Instant, Duration),
 }
@@ -48,7 +51,8 @@ pub(crate) struct Unsealed;
 impl States {
     pub(crate) fn new(ring: KeyRing, portal: String, lifetime: Duration) -> Self {
         let today = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { ring, portal, lifetime, started: (Instant::now(), today) }
+        let finder = Finder::new(MEMBER);
+        Self { ring, portal, lifetime, finder, started: (Instant::now(), today) }
     }
 
     /// Now, in milliseconds since 1970.
@@ -119,7 +123,7 @@ impl States {
     ///
     /// The refusal, if it is not a state that this very call was given.
     pub(crate) fn restore(&self, server: &str, call: &mut Call) -> Result<(), Box<Reply>> {
-        if !may_ask(call.method()) || !may_have_state(call.message()) {
+        if !may_ask(call.method()) || !self.may_be_in(call.message()) {
             return Ok(());
         }
         let text = call.message().text().clone();
@@ -136,16 +140,15 @@ impl States {
         let restored = splice.finish().map_err(Into::into).and_then(|text| call.message_mut().rewrite(text));
         restored.map_err(|_| Box::new(refuse::foreign_state(call)))
     }
-}
 
-/// Whether the params may have the member, at the price of a look at all that is not arguments. An escape may hide it.
-fn may_have_state(message: &Message) -> bool {
-    let (text, Some(params)) = (message.text(), message.range_of(Part::Params)) else { return false };
-    let (end, arguments) = (params.end, message.range_of(Part::Arguments));
-    let arguments = arguments.unwrap_or(end..end);
-    let outside = [params.start..arguments.start, arguments.end..end];
-    outside.into_iter().filter_map(|range| text.get(range)).any(|part| {
-        let has = |word: &[u8]| memchr::memmem::find(part, word).is_some();
-        has(MEMBER.as_bytes()) || has(b"\\u")
-    })
+    /// Whether the params may have the member, at the price of a look at all that is not arguments. An escape may
+    /// hide it.
+    fn may_be_in(&self, message: &Message) -> bool {
+        let (text, Some(params)) = (message.text(), message.range_of(Part::Params)) else { return false };
+        let (end, arguments) = (params.end, message.range_of(Part::Arguments));
+        let arguments = arguments.unwrap_or(end..end);
+        let outside = [params.start..arguments.start, arguments.end..end];
+        let mut outside = outside.into_iter().filter_map(|range| text.get(range));
+        outside.any(|part| memchr::memchr(b'\\', part).is_some() || self.finder.find(part).is_some())
+    }
 }
