@@ -9,6 +9,7 @@ mod inner;
 mod limits;
 mod listen;
 mod session;
+pub mod stdio;
 mod translate;
 mod version;
 
@@ -19,5 +20,5 @@ pub(crate) use self::initialize::initialize;
 pub use self::limits::Limits;
 pub(crate) use self::listen::listen;
 pub use self::session::Level;
-pub(crate) use self::session::{Session, Unexpected};
+pub(crate) use self::session::Session;
 pub use self::version::Version;

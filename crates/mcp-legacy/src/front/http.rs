@@ -1,6 +1,6 @@
 //! Legacy clients that come over Streamable HTTP.
 
-mod batch;
+pub(super) mod batch;
 mod connection;
 mod deleted;
 mod entry;
@@ -12,10 +12,11 @@ mod refuse;
 mod route;
 mod service;
 mod shared;
-mod source;
+pub(super) mod source;
 mod stream;
 mod table;
 mod token;
 
+pub(super) use self::post::{addressed, is_modern};
 pub use self::layer::FrontLayer;
 pub use self::service::{Front, FrontFuture};

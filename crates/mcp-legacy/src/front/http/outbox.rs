@@ -163,7 +163,11 @@ impl Outbox {
     }
 
     /// Hands over all closed batches that the current connection was not given.
+    ///
+    /// They are kept until the next ones leave, since a client that has just lost its connection has not read them; but not
+    /// where they are far over the bounds by themselves.
     pub(super) fn take(&mut self, into: &mut VecDeque<Bytes>) {
+        self.evict(1);
         let from = self.batches.partition_point(|batch| batch.last() <= self.cursor);
         for batch in self.batches.iter().skip(from) {
             let skip = (self.cursor + 1).saturating_sub(batch.first);
@@ -171,12 +175,12 @@ impl Outbox {
             self.cursor = batch.last();
         }
         self.reached = self.reached.max(self.cursor);
-        self.evict();
+        self.evict(2);
     }
 
-    /// Gives up what was handed over and does not fit.
-    fn evict(&mut self) {
-        while self.is_over() && self.batches.front().is_some_and(|batch| batch.last() <= self.cursor) {
+    /// Gives up what was handed over and is over the bounds this many times.
+    fn evict(&mut self, times: usize) {
+        while self.is_over(times) && self.batches.front().is_some_and(|batch| batch.last() <= self.cursor) {
             self.give_up_first();
         }
     }
@@ -188,17 +192,17 @@ impl Outbox {
         }
     }
 
-    fn is_over(&self) -> bool {
+    fn is_over(&self, times: usize) -> bool {
         let events = self.next - self.kept_from();
-        self.bytes + self.gathered.len() > self.bounds.bytes
-            || events > self.bounds.events as u64
+        self.bytes + self.gathered.len() > self.bounds.bytes.saturating_mul(times)
+            || events > self.bounds.events.saturating_mul(times) as u64
             || self.bounds.held.load(Ordering::Relaxed) > self.bounds.total
     }
 
     /// Whether nothing more may be written until somebody reads.
     pub(super) fn is_full(&mut self) -> bool {
-        self.evict();
-        self.is_over()
+        self.evict(1);
+        self.is_over(1)
     }
 
     /// The event that carries nothing but an id to come back with.

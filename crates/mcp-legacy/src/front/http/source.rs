@@ -6,12 +6,12 @@ use std::task::{Context, Poll};
 use portcullis_mcp_jsonrpc::{Failure, FailureKind, Message, Reply, ReplyTo};
 
 /// A call that has not given its reply yet.
-pub(super) type Start = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send>>;
+pub(crate) type Start = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send>>;
 
 /// Messages of one or more replies, each reply in its order. Whatever breaks becomes the error that answers the request.
 ///
 /// Dropping it cancels the calls that are not over.
-pub(super) struct Source {
+pub(crate) struct Source {
     calls: Vec<Running>,
     /// Which call is asked first, so that one that always has something does not silence the others.
     turn: usize,
@@ -30,18 +30,23 @@ enum Step {
 
 impl Source {
     /// The rest of one reply, which answers this request or none.
-    pub(super) fn reply(reply: Reply, to: Option<ReplyTo>) -> Self {
+    pub(crate) fn reply(reply: Reply, to: Option<ReplyTo>) -> Self {
         Self { calls: vec![Running { step: Step::Read(reply), to }], turn: 0 }
     }
 
     /// Calls that run at the same time.
-    pub(super) fn calls(calls: impl IntoIterator<Item = (Start, ReplyTo)>) -> Self {
+    pub(crate) fn calls(calls: impl IntoIterator<Item = (Start, ReplyTo)>) -> Self {
         let running = |(start, to)| Running { step: Step::Start(start), to: Some(to) };
         Self { calls: calls.into_iter().map(running).collect(), turn: 0 }
     }
 
+    /// Gives all calls up, and answers each with what broke.
+    pub(crate) fn refuse(self, failure: &Failure) -> Vec<Message> {
+        self.calls.into_iter().filter_map(|running| running.to.map(|to| to.failure(failure))).collect()
+    }
+
     /// The next message of any call; none when all are over.
-    pub(super) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+    pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         let mut quiet = 0;
         while quiet < self.calls.len() {
             let at = self.turn % self.calls.len();

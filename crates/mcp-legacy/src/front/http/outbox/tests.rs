@@ -99,17 +99,30 @@ fn an_event_that_was_sent_once_stays_sent() {
 #[test]
 fn keeps_no_more_than_its_bounds_of_what_was_sent() {
     let mut outbox = outbox(3, 1 << 20);
-    (0..10).for_each(|_| write(&mut outbox, &[1]));
-    assert_eq!(taken(&mut outbox).len(), 10);
+    for number in 1..=10 {
+        write(&mut outbox, &[1]);
+        assert_eq!(taken(&mut outbox), [number]);
+    }
     assert_eq!(outbox.rewind(6), Err(Lost));
     assert_eq!(outbox.rewind(7), Ok(()));
     assert_eq!(taken(&mut outbox), [8, 9, 10]);
 
     let mut outbox = self::outbox(100, 5_000);
-    (0..10).for_each(|_| write(&mut outbox, &[2_000]));
-    taken(&mut outbox);
+    for number in 1..=10 {
+        write(&mut outbox, &[2_000]);
+        assert_eq!(taken(&mut outbox), [number]);
+    }
     assert_eq!(outbox.rewind(7), Err(Lost));
     assert_eq!(outbox.rewind(8), Ok(()));
+}
+
+#[test]
+fn what_is_far_too_large_is_not_kept_at_all() {
+    let mut outbox = outbox(100, 5_000);
+    write(&mut outbox, &[20_000]);
+    assert_eq!(taken(&mut outbox), [1]);
+    assert_eq!((outbox.rewind(0), outbox.rewind(1)), (Err(Lost), Ok(())));
+    assert_eq!(outbox.bounds.held.load(Ordering::Relaxed), 0);
 }
 
 #[test]
