@@ -64,6 +64,7 @@ pub(crate) struct Field {
 #[derive(Default)]
 struct Sessions {
     begun: usize,
+    opened: usize,
     /// The streams of HTTP+SSE by their number.
     streams: HashMap<usize, Sender<Bytes>>,
 }
@@ -115,16 +116,22 @@ impl Field {
 
     /// Waits until it has been asked this.
     pub(crate) async fn saw(&self, name: &str) -> Seen {
+        self.saw_one(|seen| seen.name() == name).await
+    }
+
+    /// Waits until it has been asked something like this.
+    pub(crate) async fn saw_one(&self, is: impl Fn(&Seen) -> bool) -> Seen {
         let mut log = self.log.subscribe();
-        let seen = log.wait_for(|log| log.iter().any(|seen| seen.name() == name)).await.unwrap();
-        seen.iter().find(|seen| seen.name() == name).cloned().unwrap()
+        let seen = log.wait_for(|log| log.iter().any(&is)).await.unwrap();
+        seen.iter().find(|seen| is(seen)).cloned().unwrap()
     }
 
     /// Opens a stream of HTTP+SSE, which the posts to its endpoint are answered on.
     pub(crate) fn open_sse(&self, endpoint: &str) -> Response<Body> {
         let (mut sender, body) = Channel::<Bytes>::new(64);
         let mut sessions = self.sessions.lock().unwrap();
-        let number = sessions.streams.len();
+        let number = sessions.opened;
+        sessions.opened += 1;
         let endpoint = endpoint.replace("{}", &number.to_string());
         sender
             .try_send(http_body::Frame::data(format!("event: endpoint\r\ndata: {endpoint}\r\n\r\n").into()))
