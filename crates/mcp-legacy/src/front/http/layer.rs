@@ -137,8 +137,8 @@ impl FrontLayer {
         self
     }
 
-    /// How many bytes of events of one stream are kept for a client that comes back. The default is 1 MiB. A stream that
-    /// nobody reads is read up to here and no further, give or take one message.
+    /// How many bytes of events of one stream are kept for a client that comes back. The default is 1 MiB. While a client is
+    /// away, as much again is read for it and no more, give or take one message.
     pub fn replay_bytes(mut self, bytes: usize) -> Self {
         self.keeping.bounds.bytes = bytes;
         self

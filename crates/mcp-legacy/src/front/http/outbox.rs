@@ -199,10 +199,15 @@ impl Outbox {
             || self.bounds.held.load(Ordering::Relaxed) > self.bounds.total
     }
 
-    /// Whether nothing more may be written until somebody reads.
+    /// Whether nothing more may be written until somebody reads. What was sent does not count, as long as it is not over
+    /// the bounds by itself.
     pub(super) fn is_full(&mut self) -> bool {
-        self.evict(1);
-        self.is_over(1)
+        self.evict(2);
+        let unsent = self.batches.iter().rev().take_while(|batch| batch.last() > self.cursor);
+        let bytes = unsent.map(Batch::bytes).sum::<usize>() + self.gathered.len();
+        bytes > self.bounds.bytes
+            || self.next - 1 - self.cursor > self.bounds.events as u64
+            || self.bounds.held.load(Ordering::Relaxed) > self.bounds.total
     }
 
     /// The event that carries nothing but an id to come back with.
