@@ -1,4 +1,5 @@
 // What no table of cases shows. Each check throws, or returns what it found.
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
 import { environment, servers } from './lib/fleet.mjs';
@@ -39,8 +40,7 @@ async function raise(name, work) {
 /** A portal with these upstreams, which can be started again with the same configuration. */
 async function gateway(portalProgram, work, upstreams) {
     const port = await freePort();
-    // Any 32 bytes do: the sessions are this check's own.
-    const settings = { port, upstreams, keys: [Buffer.alloc(32, 7).toString('base64')] };
+    const settings = { port, upstreams, keys: [randomBytes(32).toString('base64')] };
     const up = () => startPortal(portalProgram, join(work, `check-${port}.toml`), settings, join(work, 'portal.log'));
     let child = await up();
     return {
@@ -95,17 +95,20 @@ const META = {
 /** What a run of the table found for one case. */
 const found = (runs, server, client, mode, name) => runs.find(run => run.via === 'portal' && run.server === server && run.client === client && run.mode === mode)?.cases[name];
 
+async function outlives(_, portal, address) {
+    const { client, transport, call } = await connect(address);
+    const id = transport.sessionId;
+    must(await call('echo', { message: 'before' }) === 'before', 'no answer before');
+    await portal.again();
+    must(await call('echo', { message: 'after' }) === 'after', 'no answer after');
+    must(await call('ask_user') === 'hello Ada', 'the server could not ask the client after the restart');
+    must(transport.sessionId === id, 'the client was given another session');
+    await client.close();
+}
+
 export const checks = {
-    'a session outlives a restart of the portal': withBoth('ts1-http', async (_, portal, address) => {
-        const { client, transport, call } = await connect(address);
-        const id = transport.sessionId;
-        must(await call('echo', { message: 'before' }) === 'before', 'no answer before');
-        await portal.again();
-        must(await call('echo', { message: 'after' }) === 'after', 'no answer after');
-        must(await call('ask_user') === 'hello Ada', 'the server could not ask the client after the restart');
-        must(transport.sessionId === id, 'the client was given another session');
-        await client.close();
-    }),
+    'a session outlives a restart of the portal, in front of a server with sessions': withBoth('ts1-http', outlives),
+    'a session outlives a restart of the portal, in front of a modern server': withBoth('fast-http', outlives),
 
     'a session outlives a restart of the server': withBoth('ts1-http', async (server, _, address) => {
         const { client, call } = await connect(address);
@@ -116,7 +119,7 @@ export const checks = {
         await client.close();
     }),
 
-    'a deleted session is gone': withBoth('ts1-http', async (_, __, address) => {
+    'a deleted session is gone': withBoth('fast-http', async (_, __, address) => {
         const { transport, client } = await connect(address);
         const id = transport.sessionId;
         await transport.terminateSession();

@@ -1,6 +1,7 @@
 // Brings every client together with every server, directly and through the portal, and prints one table.
 //
 //   run.mjs PORTAL [--servers A,B] [--clients A,B] [--cases A,B] [--keep FOLDER]
+//   run.mjs PORTAL --check TEXT      only the checks with this in their name, and no table
 //
 // Then the checks of checks.mjs. Exits with 1 when something is lost or a check fails.
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,12 +16,12 @@ import { fill } from './lib/profiles.mjs';
 import { freePort, listening, run, start, stopAll, tail } from './lib/start.mjs';
 
 const AT_ONCE = 3;
-/** Where `portal --stdio` stands in front of a server of each kind. */
-const ON_STDIO = ['ts1-http', 'ts1-stdio', 'py-stdio', 'fast-http'];
+/** Which clients start `portal --stdio`, and what servers stand behind it. The Inspector takes --config for its own. */
+const ON_STDIO = { clients: ['ts1', 'ts2', 'fast'], servers: ['ts1-http', 'ts1-stdio', 'py-stdio', 'fast-http'] };
 
 const { values: options, positionals: [portalProgram] } = parseArgs({
     allowPositionals: true,
-    options: Object.fromEntries(['servers', 'clients', 'cases', 'keep'].map(name => [name, { type: 'string' }]))
+    options: Object.fromEntries(['servers', 'clients', 'cases', 'keep', 'check'].map(name => [name, { type: 'string' }]))
 });
 const among = (all, wanted) => (wanted ? wanted.split(',') : Object.keys(all));
 
@@ -58,10 +59,8 @@ async function runClient(name, mode, address, server) {
     return { cases, asked: ['connect', ...Object.keys(profile).filter(one => !options.cases || options.cases.split(',').includes(one))] };
 }
 
-async function main() {
-    const missing = [...among(servers, options.servers).map(name => servers[name].needs), ...among(clients, options.clients).map(name => clients[name].needs)]
-        .filter(file => file !== undefined && !existsSync(file));
-    if (missing.length > 0) throw new Error(`not installed: ${[...new Set(missing)]}`);
+/** Every client with every server; returns the runs, for the judge. */
+async function bringTogether() {
     const fleet = new Map(await Promise.all(among(servers, options.servers).map(async name => [name, await raise(name)])));
     const port = await freePort(), file = join(work, 'portal.toml');
     const portal = await startPortal(portalProgram, file, { port, upstreams: [...fleet.values()] }, join(work, 'portal.log'));
@@ -73,7 +72,7 @@ async function main() {
             for (const mode of clients[client].modes) {
                 const ways = [['portal', `http://127.0.0.1:${port}/${server}`]];
                 if (clients[client].speaks.includes(servers[server].speaks)) ways.unshift(['direct', address]);
-                if (clients[client].speaks.includes('stdio') && ON_STDIO.includes(server)) {
+                if (ON_STDIO.clients.includes(client) && ON_STDIO.servers.includes(server)) {
                     ways.push(['--stdio', `stdio:${JSON.stringify(onStdio(portalProgram, file, server))}`]);
                 }
                 for (const [via, at] of ways) {
@@ -89,21 +88,33 @@ async function main() {
     const order = [...fleet.keys()];
     runs.sort((one, other) => order.indexOf(one.server) - order.indexOf(other.server));
     if (options.keep) writeFileSync(join(work, 'runs.json'), JSON.stringify(runs, null, 1));
-    let isGood = print(judge(runs));
     await portal.stop();
+    return runs;
+}
 
+/** Returns whether all passed. */
+async function runChecks(runs) {
     const rows = [];
-    for (const [what, check] of options.servers || options.clients ? [] : Object.entries(checks)) {
+    for (const [what, check] of Object.entries(checks).filter(([name]) => name.includes(options.check ?? ''))) {
         try {
             rows.push([what, 'ok', await check({ portalProgram, work, runs, folder }) ?? '']);
         } catch (error) {
-            isGood = false;
             rows.push([what, 'FAILED', error.message.replaceAll('\n', ' ').slice(0, 300)]);
         }
     }
-    if (rows.length > 0) table(['check', '', ''], rows);
-    if (!isGood) console.log(`--- the last lines of the portal\n${tail(join(work, 'portal.log'))}`);
-    return isGood;
+    table(['check', '', ''], rows);
+    return rows.every(row => row[1] === 'ok');
+}
+
+async function main() {
+    const programs = [...among(servers, options.servers).map(name => servers[name].needs), ...among(clients, options.clients).map(name => clients[name].needs)];
+    const missing = programs.filter(file => file !== undefined && !existsSync(file));
+    if (missing.length > 0) throw new Error(`not installed: ${[...new Set(missing)]}`);
+    if (options.check !== undefined) return runChecks([]);
+    const runs = await bringTogether();
+    const isGood = print(judge(runs));
+    if (options.servers || options.clients || options.cases) return isGood;
+    return await runChecks(runs) && isGood;
 }
 
 let isGood = false;
@@ -113,5 +124,6 @@ try {
     console.error(error.message);
 }
 await stopAll();
+if (!isGood && existsSync(join(work, 'portal.log'))) console.log(`--- the last lines of the portal\n${tail(join(work, 'portal.log'))}`);
 if (!options.keep) rmSync(work, { recursive: true, force: true });
 process.exit(isGood ? 0 : 1);

@@ -1,7 +1,8 @@
 // Configures and starts the portal binary.
 import { writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { environment } from './fleet.mjs';
-import { listening, start } from './start.mjs';
+import { listening, start, tail } from './start.mjs';
 
 // JSON's strings and lists of strings are TOML too.
 const toml = JSON.stringify;
@@ -29,5 +30,12 @@ export async function startPortal(portal, file, settings, log) {
     writeFileSync(file, configuration(settings));
     const child = start([portal, '--config', file], { log });
     await listening(settings.port, child);
+    // A server that stays down is not the end: its cells show it.
+    for (let tries = 0; tries < 30 && child.exitCode === null; tries++) {
+        const answer = await fetch(`http://127.0.0.1:${settings.port}/readyz`).catch(() => undefined);
+        if (answer?.ok) break;
+        await sleep(500);
+    }
+    if (child.exitCode !== null) throw new Error(`the portal ended:\n${tail(log)}`);
     return child;
 }
