@@ -17,7 +17,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use portcullis_mcp_jsonrpc::{Call, Fragment, Id, Message};
-use portcullis_mcp_upstream::HttpUpstream;
+use portcullis_mcp_upstream::{Era, HttpUpstream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
@@ -104,17 +104,18 @@ fn measure(
         });
     });
 
-    let upstream = HttpUpstream::builder(&url).unwrap();
-    let upstream = runtime.block_on(async { upstream.build().unwrap() });
-    group.bench_function("upstream", |bencher| {
-        bencher.iter(|| {
-            let call = Call::new(message.clone());
-            runtime.block_on(async {
-                let mut reply = upstream.clone().oneshot(call).await.unwrap();
-                std::future::poll_fn(|cx| reply.poll_message(cx)).await.unwrap().unwrap()
-            })
-        });
-    });
+    for (name, era) in [("upstream", Era::Modern), ("upstream of an era that was found out", Era::Auto)] {
+        let upstream = HttpUpstream::builder(&url).unwrap().era(era);
+        let upstream = runtime.block_on(async { upstream.build().unwrap() });
+        let ask = async |message: &Message| {
+            let mut reply = upstream.clone().oneshot(Call::new(message.clone())).await.unwrap();
+            std::future::poll_fn(|cx| reply.poll_message(cx)).await.unwrap().unwrap()
+        };
+        let discover = Message::from_request(&Id::from(1), "server/discover", &Fragment::empty());
+        runtime.block_on(ask(&discover));
+        assert_eq!(upstream.era(), Some(Era::Modern));
+        group.bench_function(name, |bencher| bencher.iter(|| runtime.block_on(ask(&message))));
+    }
     group.finish();
 }
 

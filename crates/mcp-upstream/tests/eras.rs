@@ -232,7 +232,8 @@ async fn what_was_said_is_not_asked() {
 
 #[tokio::test]
 async fn a_modern_server_may_become_a_legacy_one() {
-    let refusals: [fn(&Seen) -> Option<Response<Body>>; 5] = [
+    type Refuse = fn(&Seen) -> Option<Response<Body>>;
+    let refusals: [Refuse; 5] = [
         |_| None,
         |seen| seen.header("mcp-session-id").is_none().then(|| page(404, "Not Found")),
         |seen| {

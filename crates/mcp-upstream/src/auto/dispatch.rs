@@ -31,7 +31,7 @@ enum Step {
     /// The call was the probe.
     Answered(Reply),
     /// The era is known; the call is still to be made.
-    Ask(Call),
+    Ask(Box<Call>),
 }
 
 impl Auto {
@@ -49,7 +49,7 @@ impl Auto {
             let Some(era) = self.found().era() else {
                 match self.find(call).await? {
                     Step::Answered(reply) => return Ok(reply),
-                    Step::Ask(unanswered) => call = unanswered,
+                    Step::Ask(unanswered) => call = *unanswered,
                 }
                 probed = true;
                 continue;
@@ -78,7 +78,7 @@ impl Auto {
         let arrived = self.shared.rounds.load(Ordering::Acquire);
         let mut flight = self.shared.flight.lock().await;
         if self.found().era().is_some() {
-            return Ok(Step::Ask(call));
+            return Ok(Step::Ask(Box::new(call)));
         }
         let has_waited = self.shared.rounds.load(Ordering::Acquire) != arrived;
         if has_waited && let Some(undecided) = &flight.undecided {
@@ -98,8 +98,8 @@ impl Auto {
         }
         self.shared.rounds.fetch_add(1, Ordering::AcqRel);
         match verdict {
-            Verdict::Legacy => Ok(Step::Ask(call)),
-            Verdict::Modern if !is_probe => Ok(Step::Ask(call)),
+            Verdict::Legacy => Ok(Step::Ask(Box::new(call))),
+            Verdict::Modern if !is_probe => Ok(Step::Ask(Box::new(call))),
             Verdict::Undecided if !is_probe => Err(probed.into_failure()),
             Verdict::Modern | Verdict::Undecided => probed.outcome.map(Step::Answered),
         }

@@ -24,7 +24,7 @@ const ELSEWHERE: Duration = Duration::from_millis(500);
 pub(super) enum Source {
     /// JSON: everything is there.
     Whole(VecDeque<Message>),
-    Events(Events),
+    Events(Box<Events>),
     /// Nothing: the answer comes on another stream.
     Elsewhere,
 }

@@ -76,7 +76,7 @@ impl Streamable {
     async fn source(&self, response: Response<Watched>) -> Result<Source, Refused> {
         let endpoint = &self.session.endpoint;
         if resume::is_stream(&response) {
-            return Ok(Source::Events(Events::new(response.into_body(), endpoint.max_event)));
+            return Ok(Source::Events(Box::new(Events::new(response.into_body(), endpoint.max_event))));
         }
         let status = response.status();
         let taken = matches!(status, StatusCode::ACCEPTED | StatusCode::NO_CONTENT);

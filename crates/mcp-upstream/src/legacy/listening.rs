@@ -14,7 +14,7 @@ use crate::transport::Nature;
 
 struct Listening {
     session: Arc<Session>,
-    events: Option<Events>,
+    events: Option<Box<Events>>,
     resume: Resume,
     over: bool,
 }
@@ -32,7 +32,7 @@ pub(super) async fn listen(session: &Arc<Session>) -> Result<Option<Incoming>, C
     let events = Events::new(response.into_body(), session.endpoint.max_event);
     let listening = Listening {
         session: Arc::clone(session),
-        events: Some(events),
+        events: Some(Box::new(events)),
         resume: Resume::default(),
         over: false,
     };

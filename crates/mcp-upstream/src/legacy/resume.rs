@@ -33,7 +33,7 @@ pub(super) struct Resume {
 /// What became of an attempt to take up a stream.
 pub(super) enum Resumed {
     /// It goes on.
-    Stream(Events),
+    Stream(Box<Events>),
     /// The server does not know it, or not any more.
     Refused(StatusCode),
 }
@@ -76,10 +76,8 @@ impl Resume {
             tokio::time::sleep(wait).await;
             match session.endpoint.resume(session.headers(), after, nature()).await {
                 Ok(response) if is_stream(&response) => {
-                    return Ok(Resumed::Stream(Events::new(
-                        response.into_body(),
-                        session.endpoint.max_event,
-                    )));
+                    let events = Events::new(response.into_body(), session.endpoint.max_event);
+                    return Ok(Resumed::Stream(Box::new(events)));
                 }
                 Ok(response) if !response.status().is_server_error() => {
                     return Ok(Resumed::Refused(response.status()));

@@ -12,7 +12,7 @@ pub(super) fn resolve(base: &Uri, endpoint: &str) -> Result<Uri, &'static str> {
         return Err("names no URL");
     }
     let path = match after_authority(base, reference)? {
-        Some(path) if path.is_empty() => "/".to_owned(),
+        Some("") => "/".to_owned(),
         Some(path) if path.starts_with('?') => format!("/{path}"),
         Some(path) => path.to_owned(),
         None if reference.starts_with('?') => format!("{}{reference}", base.path()),
