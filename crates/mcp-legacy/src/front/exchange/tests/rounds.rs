@@ -143,13 +143,15 @@ async fn a_client_is_not_asked_for_what_it_cannot_do() {
 
 #[tokio::test]
 async fn too_many_questions_are_refused() {
-    let mut bench = Bench::new([Act::result(THREE), Act::result(THREE)]);
+    let mut bench = Bench::new([Act::result(THREE), Act::result(THREE), Act::result(THREE)]);
     bench.limits.inputs = 2;
     let messages = read::reply(bench.tool().await).await;
     assert_eq!(messages[0].error_code(), Some(code::EXHAUSTED));
     (bench.limits.inputs, bench.limits.pending_inputs) = (3, 2);
     let messages = read::reply(bench.tool().await).await;
     assert_eq!(messages.iter().map(Message::error_code).collect::<Vec<_>>(), [Some(code::EXHAUSTED)]);
+    (bench.limits.inputs, bench.limits.pending_inputs) = (3, 3);
+    assert_eq!(next(&mut bench.tool().await).await.kind(), Kind::Request, "as many as are allowed");
 }
 
 #[tokio::test]
