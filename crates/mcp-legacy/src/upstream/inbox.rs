@@ -1,0 +1,126 @@
+//! What reaches a call or a subscription from outside of its own stream, while nobody may be reading.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use portcullis_mcp_jsonrpc::Message;
+
+/// How many messages wait.
+const MAX_MESSAGES: usize = 64;
+
+/// How many bytes wait; one message is always taken.
+const MAX_BYTES: usize = 4 << 20;
+
+/// A bounded queue with one reader. Whoever writes never waits: behind one call's message stand those of all others.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    messages: VecDeque<Message>,
+    bytes: usize,
+    waker: Option<Waker>,
+    closed: bool,
+}
+
+impl State {
+    fn pop(&mut self) -> Option<Message> {
+        let message = self.messages.pop_front()?;
+        self.bytes -= message.text().len();
+        Some(message)
+    }
+}
+
+impl Inbox {
+    /// Adds a message; false if there is no room or nobody will read it.
+    pub(super) fn push(&self, message: &Message) -> bool {
+        let mut state = self.lock();
+        let bytes = state.bytes + message.text().len();
+        let full = state.messages.len() >= MAX_MESSAGES || !state.messages.is_empty() && bytes > MAX_BYTES;
+        if state.closed || full {
+            return false;
+        }
+        state.bytes = bytes;
+        state.messages.push_back(message.clone());
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        true
+    }
+
+    /// Says that nothing more comes.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// The next message; `None` once it is closed and empty.
+    pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        let mut state = self.lock();
+        if let Some(message) = state.pop() {
+            return Poll::Ready(Some(message));
+        }
+        if state.closed {
+            return Poll::Ready(None);
+        }
+        if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            state.waker = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// The next message, if one is there.
+    pub(super) fn try_pop(&self) -> Option<Message> {
+        self.lock().pop()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use portcullis_mcp_jsonrpc::Fragment;
+
+    use super::*;
+
+    fn message(bytes: usize) -> Message {
+        let params = Fragment::parse(format!(r#"{{"x":"{}"}}"#, "x".repeat(bytes))).unwrap();
+        Message::from_notification("notifications/x", &params)
+    }
+
+    #[test]
+    fn is_bounded_in_messages_and_bytes() {
+        let inbox = Inbox::default();
+        let taken = (0..1000).filter(|_| inbox.push(&message(1))).count();
+        assert_eq!(taken, MAX_MESSAGES);
+
+        let inbox = Inbox::default();
+        assert!(inbox.push(&message(2 * MAX_BYTES)), "one is always taken");
+        assert!(!inbox.push(&message(1)));
+    }
+
+    #[test]
+    fn what_came_before_the_end_is_still_read() {
+        let inbox = Inbox::default();
+        assert!(inbox.push(&message(1)));
+        inbox.close();
+        assert!(!inbox.push(&message(1)));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(matches!(inbox.poll(&mut cx), Poll::Ready(Some(_))));
+        assert!(matches!(inbox.poll(&mut cx), Poll::Ready(None)));
+    }
+}

@@ -1,0 +1,364 @@
+//! A scripted legacy server behind channels in memory.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use futures_util::{FutureExt, StreamExt, stream};
+use portcullis_core::{Principal, json};
+use portcullis_mcp_jsonrpc::{Failure, FailureKind, Id, Kind, Message};
+use portcullis_mcp_legacy::upstream::{
+    BoxFuture, Channel, ChannelError, Connect, Incoming, LegacyUpstream, LegacyUpstreamBuilder, Outgoing,
+};
+use tokio::sync::{Mutex as Turn, mpsc, oneshot, watch};
+
+/// How messages come to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// On the response to the request that they belong to, as HTTP has it.
+    Streams,
+    /// Mixed on one channel, as a child process has it: only answers and progress tell where they belong.
+    Duplex,
+}
+
+type Script = Arc<dyn Fn(Peer) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// The server: what it was sent, and what it does with it.
+pub struct Server {
+    style: Style,
+    script: Script,
+    /// The result of `initialize`.
+    hello: Mutex<String>,
+    /// Every message of every channel, in order.
+    heard: watch::Sender<Vec<Message>>,
+    /// Every channel that was ever opened, with whom it is for.
+    links: watch::Sender<Vec<(Option<Principal>, Arc<Link>)>>,
+    /// What connecting and initialising does.
+    pub refuse_connections: AtomicBool,
+    pub silent: AtomicBool,
+    pub deaf: AtomicBool,
+    asked: AtomicI64,
+}
+
+/// One channel.
+pub struct Link {
+    server: Arc<Server>,
+    tell: mpsc::Sender<Result<Message, ChannelError>>,
+    told: Arc<Turn<mpsc::Receiver<Result<Message, ChannelError>>>>,
+    waiting: Mutex<HashMap<String, oneshot::Sender<Message>>>,
+    pub forgotten: AtomicBool,
+    pub closed: AtomicBool,
+    pub listened: AtomicBool,
+    pub negotiated: Mutex<Option<String>>,
+}
+
+/// The server's side of one request.
+#[derive(Clone)]
+pub struct Peer {
+    pub request: Message,
+    pub link: Arc<Link>,
+    stream: mpsc::Sender<Result<Message, ChannelError>>,
+}
+
+pub const ALL: &str = r#"{"protocolVersion":"2025-11-25","capabilities":{"logging":{},"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true,"subscribe":true},"tasks":{"requests":{"tools":{"call":{}}}}},"serverInfo":{"name":"old","version":"1"},"instructions":"Be kind."}"#;
+
+pub fn parse(text: impl Into<String>) -> Message {
+    let text = text.into();
+    Message::parse(text.clone().into()).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+pub fn text(message: &Message) -> String {
+    String::from_utf8(message.text().to_vec()).unwrap()
+}
+
+impl Server {
+    pub fn new<F>(style: Style, script: impl Fn(Peer) -> F + Send + Sync + 'static) -> Arc<Self>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Arc::new(Self {
+            style,
+            script: Arc::new(move |peer| Box::pin(script(peer))),
+            hello: Mutex::new(ALL.to_owned()),
+            heard: watch::Sender::new(Vec::new()),
+            links: watch::Sender::new(Vec::new()),
+            refuse_connections: AtomicBool::new(false),
+            silent: AtomicBool::new(false),
+            deaf: AtomicBool::new(false),
+            asked: AtomicI64::new(100),
+        })
+    }
+
+    pub fn says_hello(self: &Arc<Self>, result: &str) {
+        *self.hello.lock().unwrap() = result.to_owned();
+    }
+
+    pub fn upstream(self: &Arc<Self>) -> LegacyUpstream {
+        self.builder().build().unwrap()
+    }
+
+    pub fn builder(self: &Arc<Self>) -> LegacyUpstreamBuilder {
+        LegacyUpstream::builder(Door(self.clone())).name("old")
+    }
+
+    pub fn links(&self) -> Vec<Arc<Link>> {
+        self.links.borrow().iter().map(|(_, link)| link.clone()).collect()
+    }
+
+    pub fn visitors(&self) -> Vec<Option<Principal>> {
+        self.links.borrow().iter().map(|(principal, _)| principal.clone()).collect()
+    }
+
+    pub fn link(&self) -> Arc<Link> {
+        self.links().last().cloned().expect("no channel yet")
+    }
+
+    pub fn heard(&self, method: &str) -> Vec<Message> {
+        self.heard.borrow().iter().filter(|message| message.method() == Some(method)).cloned().collect()
+    }
+
+    pub fn count(&self, method: &str) -> usize {
+        self.heard(method).len()
+    }
+
+    /// Waits until this method has been heard so many times.
+    pub async fn until(&self, method: &str, count: usize) -> Vec<Message> {
+        let mut heard = self.heard.subscribe();
+        let enough =
+            |all: &Vec<Message>| all.iter().filter(|it| it.method() == Some(method)).count() >= count;
+        heard.wait_for(enough).await.unwrap();
+        self.heard(method)
+    }
+
+    /// Waits for an answer to this request of the server's.
+    pub async fn until_answered(&self, id: &Id) -> Message {
+        let mut heard = self.heard.subscribe();
+        let is = |message: &&Message| message.is_answer() && message.id() == Some(id);
+        let all = heard.wait_for(|all| all.iter().any(|message| is(&message))).await.unwrap();
+        all.iter().find(is).cloned().unwrap()
+    }
+}
+
+impl Link {
+    /// Says something of its own accord.
+    pub async fn tell(&self, message: &str) {
+        self.tell.send(Ok(parse(message))).await.unwrap();
+    }
+
+    /// As `tell`, as long as there is room.
+    pub fn flood(&self, message: &str) -> bool {
+        self.tell.try_send(Ok(parse(message))).is_ok()
+    }
+
+    pub async fn change(&self, what: &str) {
+        self.tell(&format!(r#"{{"jsonrpc":"2.0","method":"notifications/{what}"}}"#)).await;
+    }
+
+    /// Asks something of its own accord, and gives the id.
+    pub async fn ask(&self, method: &str, params: &str) -> Id {
+        let id = Id::from(self.server.asked.fetch_add(1, Ordering::SeqCst));
+        self.tell(&format!(
+            r#"{{"jsonrpc":"2.0","id":{},"method":"{method}","params":{params}}}"#,
+            id.to_json()
+        ))
+        .await;
+        id
+    }
+
+    /// Breaks for good.
+    pub async fn break_off(&self) {
+        let failure = || Err(ChannelError::Broken(Failure::new(FailureKind::Close)));
+        let _ = self.tell.send(failure()).await;
+    }
+
+    /// Ends the stream of what the server says of its own accord.
+    pub async fn fail_listen(&self) {
+        let failure = || Err(ChannelError::Failed(Failure::new(FailureKind::Close)));
+        let _ = self.tell.send(failure()).await;
+    }
+
+    /// Forgets the session.
+    pub async fn forget(&self) {
+        self.forgotten.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Peer {
+    pub fn method(&self) -> &str {
+        self.request.method().unwrap()
+    }
+
+    pub fn id(&self) -> String {
+        self.request.id().unwrap().to_json()
+    }
+
+    /// Says something during the request; false once nobody listens.
+    pub async fn say(&self, message: &str) -> bool {
+        let message = parse(message);
+        let own = message.is_answer() || message.method() == Some("notifications/progress");
+        if self.link.server.style == Style::Duplex && !own {
+            return self.link.tell.send(Ok(message)).await.is_ok();
+        }
+        self.stream.send(Ok(message)).await.is_ok()
+    }
+
+    pub async fn answer(&self, result: &str) {
+        self.say(&format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, self.id())).await;
+    }
+
+    pub async fn refuse(&self, code: i64) {
+        let id = self.id();
+        self.say(&format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{code},"message":"no"}}}}"#)).await;
+    }
+
+    pub async fn fail(&self, error: ChannelError) {
+        let _ = self.stream.send(Err(error)).await;
+    }
+
+    /// Progress under the token that came with the request.
+    pub async fn progress(&self, progress: u32) -> bool {
+        let token = self.param(&["_meta", "progressToken"]).unwrap_or_else(|| "null".into());
+        self.say(&format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progressToken":{token},"progress":{progress}}}}}"#
+        ))
+        .await
+    }
+
+    pub async fn log(&self, level: &str, data: &str) {
+        self.say(&format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/message","params":{{"level":"{level}","data":"{data}"}}}}"#
+        ))
+        .await;
+    }
+
+    /// Asks the client during the request, without waiting.
+    pub async fn begin_ask(&self, method: &str, params: &str) -> oneshot::Receiver<Message> {
+        let id = self.link.server.asked.fetch_add(1, Ordering::SeqCst).to_string();
+        let (sender, receiver) = oneshot::channel();
+        self.link.waiting.lock().unwrap().insert(id.clone(), sender);
+        self.say(&format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#)).await;
+        receiver
+    }
+
+    /// Asks the client during the request, and waits for the answer.
+    pub async fn ask(&self, method: &str, params: &str) -> Message {
+        self.begin_ask(method, params).await.await.unwrap()
+    }
+
+    /// A part of the params, as JSON.
+    pub fn param(&self, path: &[&str]) -> Option<String> {
+        let params = self.request.params()?;
+        let range = json::find(params, path).unwrap()?;
+        Some(String::from_utf8(params[range].to_vec()).unwrap())
+    }
+}
+
+struct Door(Arc<Server>);
+
+impl Connect for Door {
+    fn connect<'a>(
+        &'a self,
+        principal: Option<&'a Principal>,
+    ) -> BoxFuture<'a, Result<Arc<dyn Channel>, Failure>> {
+        let server = self.0.clone();
+        async move {
+            // A connection takes a moment, in which others come.
+            tokio::task::yield_now().await;
+            if server.refuse_connections.load(Ordering::SeqCst) {
+                server.links.send_modify(|_| {});
+                server.heard.send_modify(|heard| {
+                    heard.push(parse(r#"{"jsonrpc":"2.0","method":"refused connection"}"#));
+                });
+                return Err(Failure::new(FailureKind::Unreachable).with_source("refused"));
+            }
+            let (tell, told) = mpsc::channel(16);
+            let link = Arc::new(Link {
+                server: server.clone(),
+                tell,
+                told: Arc::new(Turn::new(told)),
+                waiting: Mutex::default(),
+                forgotten: AtomicBool::new(false),
+                closed: AtomicBool::new(false),
+                listened: AtomicBool::new(false),
+                negotiated: Mutex::default(),
+            });
+            server.links.send_modify(|links| links.push((principal.cloned(), link.clone())));
+            Ok(Arc::new(Wire(link)) as Arc<dyn Channel>)
+        }
+        .boxed()
+    }
+}
+
+struct Wire(Arc<Link>);
+
+impl Channel for Wire {
+    fn send(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<Incoming, ChannelError>> {
+        let link = self.0.clone();
+        async move {
+            tokio::task::yield_now().await;
+            let (server, message) = (link.server.clone(), outgoing.message);
+            if link.forgotten.load(Ordering::SeqCst) {
+                return Err(ChannelError::Forgotten);
+            }
+            server.heard.send_modify(|heard| heard.push(message.clone()));
+            match message.kind() {
+                Kind::Notification => Ok(stream::empty().boxed()),
+                Kind::Result | Kind::Error => {
+                    let waiting = link.waiting.lock().unwrap().remove(&message.id().unwrap().to_json());
+                    if let Some(waiting) = waiting {
+                        let _ = waiting.send(message);
+                    }
+                    Ok(stream::empty().boxed())
+                }
+                Kind::Request => {
+                    let (sender, receiver) = mpsc::channel(4);
+                    let peer = Peer { request: message, link: link.clone(), stream: sender };
+                    tokio::spawn(async move {
+                        match peer.method() {
+                            "initialize" if server.silent.load(Ordering::SeqCst) => {
+                                std::future::pending::<()>().await;
+                            }
+                            "initialize" => {
+                                let hello = server.hello.lock().unwrap().clone();
+                                peer.answer(&hello).await;
+                            }
+                            _ => (server.script)(peer).await,
+                        }
+                    });
+                    let incoming = stream::unfold(receiver, async |mut receiver| {
+                        let message = receiver.recv().await?;
+                        Some((message, receiver))
+                    });
+                    Ok(incoming.boxed())
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn listen(&self) -> BoxFuture<'_, Result<Option<Incoming>, ChannelError>> {
+        let link = self.0.clone();
+        async move {
+            if link.server.deaf.load(Ordering::SeqCst) {
+                std::future::pending::<()>().await;
+            }
+            link.listened.store(true, Ordering::SeqCst);
+            let told = link.told.clone().lock_owned().await;
+            let incoming = stream::unfold(told, async |mut told| {
+                let message = told.recv().await?;
+                Some((message, told))
+            });
+            Ok(Some(incoming.boxed()))
+        }
+        .boxed()
+    }
+
+    fn negotiated(&self, version: &str) {
+        *self.0.negotiated.lock().unwrap() = Some(version.to_owned());
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.0.closed.store(true, Ordering::SeqCst);
+        async {}.boxed()
+    }
+}
