@@ -17,6 +17,14 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
+    /// Serve one portal to whoever started this program, on standard input and output, and listen nowhere
+    #[arg(long, requires = "config")]
+    pub(crate) stdio: bool,
+
+    /// Which portal to serve that way; needed if the file has more than one
+    #[arg(long, value_name = "ID", requires = "stdio")]
+    pub(crate) portal: Option<String>,
+
     /// Where the demo listens
     #[arg(long, value_name = "HOST:PORT", default_value = crate::demo::LISTEN, conflicts_with = "config")]
     pub(crate) listen: String,
@@ -43,5 +51,8 @@ mod tests {
         Cli::command().debug_assert();
         assert!(Cli::try_parse_from(["portal", "--config", "a", "--listen", "b"]).is_err());
         assert!(Cli::try_parse_from(["portal", "check", "a"]).is_ok());
+        assert!(Cli::try_parse_from(["portal", "--config", "a", "--stdio", "--portal", "b"]).is_ok());
+        assert!(Cli::try_parse_from(["portal", "--stdio"]).is_err());
+        assert!(Cli::try_parse_from(["portal", "--config", "a", "--portal", "b"]).is_err());
     }
 }

@@ -29,14 +29,16 @@ mod secrets;
 mod tests;
 mod units;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use portcullis_core::Secret;
 use portcullis_mcp_jsonrpc::DecodeLayer;
 use portcullis_mcp_jsonrpc::guard::HostGuard;
-use portcullis_mcp_upstream::HttpVersion;
+use portcullis_mcp_legacy::upstream::Sharing;
+use portcullis_mcp_upstream::{Era, HttpVersion, ProcessLimits, Processes};
 use portcullis_portal::{Collision, Namespace};
+use portcullis_seal::Key;
 
 pub use self::place::{ConfigError, Problem};
 pub(crate) use self::secrets::Environment;
@@ -49,7 +51,20 @@ pub struct Config {
     pub(crate) admin: Vec<String>,
     pub(crate) log: Log,
     pub(crate) limits: Limits,
+    pub(crate) sessions: Sessions,
     pub(crate) portals: Vec<Portal>,
+}
+
+/// What clients that know sessions get. What is not set has the default of its crate.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Sessions {
+    /// The first one seals, all of them open. None: one is made when the program starts.
+    pub(crate) keys: Vec<Key>,
+    pub(crate) lifetime: Option<Duration>,
+    pub(crate) max_sessions: Option<usize>,
+    pub(crate) resume_within: Option<Duration>,
+    pub(crate) max_replay: Option<usize>,
+    pub(crate) input_timeout: Option<Duration>,
 }
 
 /// What is logged, and how.
@@ -132,8 +147,27 @@ impl PartialEq for Hosts {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Server {
     pub(crate) id: String,
+    pub(crate) transport: Transport,
+    pub(crate) era: Era,
+    pub(crate) max_in_flight: Option<usize>,
+    pub(crate) max_waiting: Option<usize>,
+    pub(crate) max_wait: Option<Duration>,
+    pub(crate) max_listeners: Option<usize>,
+    pub(crate) per_principal: bool,
+}
+
+/// How a server is reached.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Transport {
+    Http(Box<Http>),
+    Stdio(Box<Stdio>),
+}
+
+/// A server with a URL.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Http {
     pub(crate) url: String,
-    pub(crate) headers: Vec<Header>,
+    pub(crate) headers: Vec<Named>,
     pub(crate) http_version: HttpVersion,
     /// PEM text.
     pub(crate) root_certificates: Option<String>,
@@ -142,16 +176,28 @@ pub(crate) struct Server {
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) listen_idle_timeout: Option<Bound>,
     pub(crate) total_timeout: Option<Bound>,
+    pub(crate) sharing: Sharing,
+    pub(crate) max_sessions: Option<usize>,
+    pub(crate) session_idle: Option<Duration>,
+    pub(crate) max_parked: Option<usize>,
+    pub(crate) list_ttl: Option<Duration>,
     pub(crate) max_answer: Option<usize>,
     pub(crate) max_event: Option<usize>,
     pub(crate) max_idle_connections: Option<usize>,
     pub(crate) retries: Option<u8>,
     pub(crate) circuit: Circuit,
-    pub(crate) max_in_flight: Option<usize>,
-    pub(crate) max_waiting: Option<usize>,
-    pub(crate) max_wait: Option<Duration>,
-    pub(crate) max_listeners: Option<usize>,
-    pub(crate) per_principal: bool,
+}
+
+/// A server that is a child process.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Stdio {
+    pub(crate) program: String,
+    pub(crate) arguments: Vec<String>,
+    pub(crate) env: Vec<Named>,
+    pub(crate) directory: Option<PathBuf>,
+    pub(crate) processes: Processes,
+    pub(crate) limits: ProcessLimits,
+    pub(crate) max_answer: Option<usize>,
 }
 
 /// A limit that may be lifted, in so many words.
@@ -168,14 +214,14 @@ pub(crate) enum Circuit {
     Open { failures: u32, open_for: Duration },
 }
 
-/// A header that every request to a server gets.
+/// A header that every request to a server gets, or a variable of a child process's environment.
 #[derive(Clone, Debug)]
-pub(crate) struct Header {
+pub(crate) struct Named {
     pub(crate) name: String,
     pub(crate) value: Secret,
 }
 
-impl PartialEq for Header {
+impl PartialEq for Named {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name && self.value.expose() == other.value.expose()
     }

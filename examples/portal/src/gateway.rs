@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
+use portcullis_seal::{Key, KeyError, KeyRing, RingError};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{self, Config, Limits};
+use crate::config::{self, Config, Limits, Sessions};
 use crate::leaf::{Leaf, LeafError};
 use crate::proof::{self, NotInForce};
 use crate::route::Routes;
@@ -28,26 +29,36 @@ pub(crate) struct Running {
     pub(crate) stack: Stack,
     pub(crate) leaf: Leaf,
     limits: Limits,
+    sessions: Sessions,
     /// Ends the subscriptions that clients have here.
     end: CancellationToken,
 }
 
 impl Gateway {
     /// Builds all portals and proves their controls. A portal that is the same as in `before` is taken over as it runs,
-    /// with its connections and caches. Subscriptions end with `drain`.
+    /// with its connections and caches. Subscriptions end with `drain`; `spare` seals where the configuration has no keys.
     pub(crate) async fn build(
         config: Config,
         before: Option<&Self>,
+        spare: &KeyRing,
         drain: &CancellationToken,
     ) -> Result<Self, BuildError> {
+        let keys = match config.sessions.keys.as_slice() {
+            [] => spare.clone(),
+            keys => KeyRing::new(keys.to_vec()).map_err(BuildError::Keys)?,
+        };
         let http = Http::new(&config.limits);
         proof::prove_connections(&http, &config.limits).await?;
         let mut routes = Routes::new();
         for portal in &config.portals {
-            let same = |running: &&Arc<Running>| running.config == *portal && running.limits == config.limits;
+            let same = |running: &&Arc<Running>| {
+                running.config == *portal
+                    && running.limits == config.limits
+                    && running.sessions == config.sessions
+            };
             let running = match before.and_then(|before| before.routes.iter().find(same)) {
                 Some(running) => Arc::clone(running),
-                None => Arc::new(Running::build(portal, &config.limits, drain)?),
+                None => Arc::new(Running::build(portal, &config, &keys, drain)?),
             };
             proof::prove(&portal.id, &running.stack, proof::probes(portal, &config.limits)).await?;
             routes.add(portal.host.clone(), portal.path.clone(), running);
@@ -66,10 +77,16 @@ impl Gateway {
 }
 
 impl Running {
-    fn build(portal: &config::Portal, limits: &Limits, drain: &CancellationToken) -> Result<Self, LeafError> {
+    fn build(
+        portal: &config::Portal,
+        config: &Config,
+        keys: &KeyRing,
+        drain: &CancellationToken,
+    ) -> Result<Self, LeafError> {
         let end = drain.child_token();
-        let (stack, leaf) = stack::build(portal, limits, &end)?;
-        Ok(Self { config: portal.clone(), stack, leaf, limits: limits.clone(), end })
+        let (limits, sessions) = (config.limits.clone(), config.sessions.clone());
+        let (stack, leaf) = stack::build(portal, &limits, &sessions, keys, &end)?;
+        Ok(Self { config: portal.clone(), stack, leaf, limits, sessions, end })
     }
 }
 
@@ -77,6 +94,8 @@ impl Running {
 #[derive(Debug)]
 pub(crate) struct Live {
     gateway: ArcSwap<Gateway>,
+    /// Made at the start, so that sessions outlive a reload where the configuration has no keys.
+    spare: KeyRing,
     drain: CancellationToken,
     applied: AtomicU64,
     failed: AtomicU64,
@@ -84,9 +103,13 @@ pub(crate) struct Live {
 
 impl Live {
     pub(crate) async fn start(config: Config, drain: CancellationToken) -> Result<Self, BuildError> {
-        let gateway = Gateway::build(config, None, &drain).await?;
+        let spare = spare_keys()?;
+        let gateway = Gateway::build(config, None, &spare, &drain).await?;
+        if gateway.config.sessions.keys.is_empty() {
+            tracing::warn!("sessions.keys is not set: clients of 2025 lose their sessions when this process ends");
+        }
         let (applied, failed) = (AtomicU64::new(0), AtomicU64::new(0));
-        Ok(Self { gateway: ArcSwap::from_pointee(gateway), drain, applied, failed })
+        Ok(Self { gateway: ArcSwap::from_pointee(gateway), spare, drain, applied, failed })
     }
 
     /// What is in force now. Must not be held across an await; see [`arc_swap::Guard`].
@@ -98,7 +121,7 @@ impl Live {
     /// where they began.
     pub(crate) async fn replace(&self, config: Config) -> Result<(), BuildError> {
         let before = self.gateway.load_full();
-        let next = Gateway::build(config, Some(&before), &self.drain).await?;
+        let next = Gateway::build(config, Some(&before), &self.spare, &self.drain).await?;
         self.gateway.store(Arc::new(next));
         before.retire(&self.gateway());
         Ok(())
@@ -120,6 +143,16 @@ impl Live {
     }
 }
 
+/// Keys of a moment.
+///
+/// # Errors
+///
+/// If the operating system has no random numbers.
+pub(crate) fn spare_keys() -> Result<KeyRing, BuildError> {
+    let key = Key::generate().map_err(BuildError::Random)?;
+    KeyRing::new(vec![key]).map_err(BuildError::Keys)
+}
+
 /// A configuration that reads well and still does not work.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -128,6 +161,10 @@ pub enum BuildError {
     Leaf(LeafError),
     /// A control does not do what it is configured for.
     Proof(NotInForce),
+    /// The keys make no ring.
+    Keys(RingError),
+    /// No key could be made.
+    Random(KeyError),
 }
 
 impl std::fmt::Display for BuildError {
@@ -135,6 +172,8 @@ impl std::fmt::Display for BuildError {
         match self {
             Self::Leaf(error) => error.fmt(f),
             Self::Proof(error) => error.fmt(f),
+            Self::Keys(error) => write!(f, "sessions.keys: {error}"),
+            Self::Random(error) => error.fmt(f),
         }
     }
 }
@@ -144,6 +183,8 @@ impl std::error::Error for BuildError {
         match self {
             Self::Leaf(error) => Some(error),
             Self::Proof(error) => Some(error),
+            Self::Keys(error) => Some(error),
+            Self::Random(error) => Some(error),
         }
     }
 }

@@ -1,10 +1,16 @@
 //! What probes and operators are told. No URL, no header and no error text is in it: anybody may ask.
 
+use std::time::Duration;
+
 use http::{HeaderValue, Response, StatusCode, header};
 use portcullis_core::Body;
+use portcullis_mcp_jsonrpc::FailureKind;
+use portcullis_mcp_upstream::{Era, HealthState};
+use portcullis_portal::ServerHealth;
 use serde_json::{Value, json};
 
 use crate::gateway::{Live, Running};
+use crate::leaf::Upstream;
 
 /// `/healthz`: the process answers.
 pub(crate) fn alive() -> Response<Body> {
@@ -32,12 +38,13 @@ pub(crate) fn ready(live: &Live) -> Response<Body> {
 fn portal(running: &Running) -> Value {
     let health = running.leaf.portal.health();
     let servers = health.servers().iter().zip(&running.leaf.upstreams).map(|(server, upstream)| {
-        let connection = upstream.health();
+        let (state, takes_calls, last) = state(server, upstream);
         json!({
             "id": server.id,
-            "state": connection.state().as_str(),
-            "healthy": server.is_healthy() && connection.state().takes_calls(),
-            "lastFailure": connection.last_failure().map(|(kind, ago)| json!({
+            "era": upstream.era().map(Era::as_str),
+            "state": state,
+            "healthy": server.is_healthy() && takes_calls,
+            "lastFailure": last.map(|(kind, ago)| json!({
                 "kind": kind.as_str(),
                 "secondsAgo": ago.as_secs(),
             })),
@@ -52,6 +59,25 @@ fn portal(running: &Running) -> Value {
         })
     });
     json!({ "id": running.config.id, "servers": servers.collect::<Vec<_>>() })
+}
+
+/// The state in a word, whether calls are sent at all, and the last failure.
+fn state(server: &ServerHealth, upstream: &Upstream) -> (&'static str, bool, Option<(FailureKind, Duration)>) {
+    match upstream {
+        Upstream::Http(http) => {
+            let connection = http.health();
+            (connection.state().as_str(), connection.state().takes_calls(), connection.last_failure())
+        }
+        // A process has no connection to speak of: what the portal has seen is all there is to know.
+        Upstream::Stdio(_) => {
+            let state = match (server.failures_in_a_row, server.answers) {
+                (0, 0) => HealthState::Unknown,
+                (0, _) => HealthState::Up,
+                _ => HealthState::Degraded,
+            };
+            (state.as_str(), true, server.last_failure.as_ref().map(|last| (last.kind, last.ago)))
+        }
+    }
 }
 
 fn page(status: StatusCode, json: &Value) -> Response<Body> {

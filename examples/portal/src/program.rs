@@ -10,11 +10,11 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{Cli, Command};
 use crate::config::Config;
 use crate::drain::{Outcome, Shutdown};
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, spare_keys};
 use crate::run::{RunError, say};
 use crate::{demo, log, run};
 
-/// Runs the program: `portal`, `portal --config FILE`, `portal check FILE`. The first argument is its name.
+/// Runs the program: `portal`, `portal --config FILE`, `portal --config FILE --stdio`, `portal check FILE`. The first argument is its name.
 ///
 /// Ends with 0 when all went well, and everything under way was finished; with 1 when not; with 2 when the command line
 /// or the configuration is wrong.
@@ -45,6 +45,7 @@ where
 async fn execute(cli: Cli) -> ExitCode {
     match (cli.command, cli.config) {
         (Some(Command::Check { file }), _) => check(&file).await,
+        (None, Some(file)) if cli.stdio => serve_stdio(&file, cli.portal.as_deref()).await,
         (None, Some(file)) => serve(&file).await,
         (None, None) => ended(with_signals(async |shutdown| demo::run(&cli.listen, shutdown).await).await),
     }
@@ -59,13 +60,26 @@ async fn serve(file: &Path) -> ExitCode {
     ended(with_signals(async |shutdown| run::run_file(file, config, shutdown).await).await)
 }
 
+async fn serve_stdio(file: &Path, portal: Option<&str>) -> ExitCode {
+    let config = match Config::load(file) {
+        Ok(config) => config,
+        Err(error) => return failed(2, error),
+    };
+    log::start(config.log);
+    ended(with_signals(async |shutdown| run::run_stdio(config, portal, shutdown).await).await)
+}
+
 async fn check(file: &Path) -> ExitCode {
     let config = match Config::load(file) {
         Ok(config) => config,
         Err(error) => return failed(2, error),
     };
     let portals = config.portals.len();
-    match Gateway::build(config, None, &CancellationToken::new()).await {
+    let built = match spare_keys() {
+        Ok(keys) => Gateway::build(config, None, &keys, &CancellationToken::new()).await,
+        Err(error) => Err(error),
+    };
+    match built {
         Ok(_) => {
             say(format_args!("{}: fine; {portals} portal(s), every control is in force", file.display()));
             ExitCode::SUCCESS
@@ -87,7 +101,7 @@ fn ended(outcome: Result<Outcome, RunError>) -> ExitCode {
     match outcome {
         Ok(Outcome::Drained) => ExitCode::SUCCESS,
         Ok(Outcome::Cut(_)) => ExitCode::from(1),
-        Err(error @ (RunError::Config(_) | RunError::Build(_))) => failed(2, error),
+        Err(error @ (RunError::Config(_) | RunError::Build(_) | RunError::Choose(_))) => failed(2, error),
         Err(error) => failed(1, error),
     }
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use portcullis_mcp_legacy::front::stdio::{self, Settings};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::{Config, ConfigError};
 use crate::drain::{Outcome, Shutdown};
 use crate::front::Front;
-use crate::gateway::{BuildError, Live};
+use crate::gateway::{BuildError, Gateway, Live, spare_keys};
 use crate::reload::Reloader;
 use crate::serve::{self, Acceptor, BindError};
 
@@ -35,6 +36,30 @@ pub async fn run(config: Config, shutdown: &Shutdown) -> Result<Outcome, RunErro
 pub async fn run_file(file: &Path, config: Config, shutdown: &Shutdown) -> Result<Outcome, RunError> {
     let reloader = Reloader::watch(file, config.clone()).map_err(RunError::Watch)?;
     Running::start(config, shutdown).await?.end(shutdown, Some(reloader)).await
+}
+
+/// Serves one portal of a configuration on standard input and output, until either the client or a signal ends it.
+///
+/// # Errors
+///
+/// If a control is not in force, there is no such portal, or standard input or output break.
+pub(crate) async fn run_stdio(config: Config, portal: Option<&str>, shutdown: &Shutdown) -> Result<Outcome, RunError> {
+    let keys = spare_keys().map_err(RunError::Build)?;
+    let gateway = Gateway::build(config, None, &keys, shutdown.token()).await.map_err(RunError::Build)?;
+    let mut chosen = gateway.routes.iter().filter(|running| portal.is_none_or(|id| running.config.id == id));
+    let (Some(running), None) = (chosen.next(), chosen.next()) else {
+        let ids = gateway.routes.iter().map(|running| running.config.id.clone()).collect();
+        return Err(RunError::Choose(ids));
+    };
+    let messages = running.stack.get_ref().clone();
+    let settings = Settings::new().max_line(gateway.config.limits.max_body);
+    let served = stdio::serve(messages, settings, tokio::io::stdin(), tokio::io::stdout());
+    tokio::select! {
+        biased;
+        served = served => served.map(|()| Outcome::Drained).map_err(RunError::Stdio),
+        // Whoever started this process stops it by closing its input; a signal is for those who will not wait.
+        () = shutdown.token().cancelled() => Ok(Outcome::Drained),
+    }
 }
 
 /// A portal that has begun to accept connections.
@@ -141,6 +166,10 @@ pub enum RunError {
     Watch(notify::Error),
     /// Signals cannot be waited for.
     Signal(std::io::Error),
+    /// Standard input or output broke.
+    Stdio(std::io::Error),
+    /// One portal has to be chosen out of these.
+    Choose(Vec<String>),
 }
 
 impl std::fmt::Display for RunError {
@@ -151,6 +180,8 @@ impl std::fmt::Display for RunError {
             Self::Bind(error) => error.fmt(f),
             Self::Watch(error) => write!(f, "cannot watch the configuration: {error}"),
             Self::Signal(error) => write!(f, "cannot wait for signals: {error}"),
+            Self::Stdio(error) => write!(f, "standard input or output broke: {error}"),
+            Self::Choose(ids) => write!(f, "--portal must name one of: {}", ids.join(", ")),
         }
     }
 }
@@ -162,7 +193,8 @@ impl std::error::Error for RunError {
             Self::Build(error) => error,
             Self::Bind(error) => error,
             Self::Watch(error) => error,
-            Self::Signal(error) => error,
+            Self::Signal(error) | Self::Stdio(error) => error,
+            Self::Choose(_) => return None,
         })
     }
 }

@@ -1,35 +1,42 @@
 //! The whole stack of one portal, from the request that hyper has read to the servers behind.
 
-use portcullis_mcp_jsonrpc::{Decode, DecodeLayer};
+use portcullis_mcp_jsonrpc::DecodeLayer;
+use portcullis_mcp_legacy::front::{Front, FrontLayer};
 use portcullis_portal::Portal;
+use portcullis_seal::KeyRing;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 
-use crate::config::{self, Limits};
+use crate::config::{self, Limits, Sessions};
 use crate::farewell::{Farewell, FarewellLayer};
 use crate::leaf::{self, Leaf, LeafError};
 
-/// What requests for one portal go through. A layer that is added below is added to this type.
-pub(crate) type Stack = Decode<Farewell<Portal>>;
+/// What messages for one portal go through. A layer that judges messages is added to this type.
+pub(crate) type Messages = Farewell<Portal>;
+
+/// What requests for one portal go through. A layer that judges requests is added to this type.
+pub(crate) type Stack = Front<Messages>;
 
 /// Builds the stack of one portal. Its subscriptions end with `end`. Connections are made when they are needed.
 pub(crate) fn build(
     config: &config::Portal,
     limits: &Limits,
+    sessions: &Sessions,
+    keys: &KeyRing,
     end: &CancellationToken,
 ) -> Result<(Stack, Leaf), LeafError> {
-    let leaf = leaf::build(config)?;
+    let leaf = leaf::build(config, keys)?;
+    let decode = DecodeLayer::new()
+        .hosts(config.hosts.guard.clone())
+        .max_body(limits.max_body)
+        .body_timeout(limits.body_timeout)
+        .keep_alive(limits.keep_alive);
     let stack = ServiceBuilder::new()
         // Outside of all else, because it decides what a message is: foreign hosts and origins, bodies over the limit,
-        // JSON that two parsers could read differently, and headers that lie get no further. An authentication layer
-        // goes above this line, since it needs the HTTP request; rate limits per caller go between the two.
-        .layer(
-            DecodeLayer::new()
-                .hosts(config.hosts.guard.clone())
-                .max_body(limits.max_body)
-                .body_timeout(limits.body_timeout)
-                .keep_alive(limits.keep_alive),
-        )
+        // JSON that two parsers could read differently, and headers that lie get no further. Clients of 2025 become
+        // clients of 2026-07-28 here, so that nothing further in sees a session. An authentication layer goes above this
+        // line, since it needs the HTTP request; rate limits per caller go between the two.
+        .layer(front(FrontLayer::new(decode), config, sessions).keys(keys.clone()))
         // Layers that judge messages go here, from the one that must see everything (audit) to the one that needs the
         // most time (content). Each adds its probes to `proof::SOURCES`.
         //
@@ -38,4 +45,26 @@ pub(crate) fn build(
         .layer(FarewellLayer::new(end.clone()))
         .service(leaf.portal.clone());
     Ok((stack, leaf))
+}
+
+/// What sessions are bound to and bounded by. Without a path in the configuration any path leads here, and is one route.
+fn front(mut front: FrontLayer, config: &config::Portal, sessions: &Sessions) -> FrontLayer {
+    front = front.portal(&config.id).route(config.path.as_deref().unwrap_or("*"));
+    if let Some(lifetime) = sessions.lifetime {
+        front = front.session_lifetime(lifetime);
+    }
+    if let Some(count) = sessions.max_sessions {
+        front = front.max_sessions(count);
+    }
+    if let Some(time) = sessions.resume_within {
+        front = front.resume_within(time);
+    }
+    if let Some(bytes) = sessions.max_replay {
+        front = front.replay_bytes(bytes);
+    }
+    let mut limits = portcullis_mcp_legacy::front::Limits::default();
+    if let Some(time) = sessions.input_timeout {
+        limits.input_timeout = time;
+    }
+    front.limits(limits)
 }

@@ -2,6 +2,7 @@
 
 mod portals;
 mod servers;
+mod sessions;
 
 use std::collections::HashSet;
 use std::ops::{Range, RangeInclusive};
@@ -74,8 +75,9 @@ impl Checker<'_> {
         let admin = root.admin.map(|admin| self.addresses("admin.listen", admin.listen)).unwrap_or_default();
         let log = self.log(root.log);
         let limits = self.limits(root.limits);
+        let sessions = self.sessions(root.sessions);
         let portals = self.portals(root.portal, &listen, admin.is_empty());
-        Config { listen, admin, log, limits, portals }
+        Config { listen, admin, log, limits, sessions, portals }
     }
 
     fn addresses(&mut self, key: &str, listen: Spanned<OneOrMany>) -> Vec<String> {
@@ -239,10 +241,21 @@ impl Checker<'_> {
     }
 
     fn time(&mut self, key: &str, text: Option<Spanned<String>>, default: Duration) -> Duration {
+        self.time_within(key, text, default, ANY_TIME, "is not between 1ms and 24h")
+    }
+
+    fn time_within(
+        &mut self,
+        key: &str,
+        text: Option<Spanned<String>>,
+        default: Duration,
+        range: RangeInclusive<Duration>,
+        outside: &str,
+    ) -> Duration {
         let Some(text) = text else { return default };
         let fault = match units::duration(text.get_ref()) {
-            Some(time) if ANY_TIME.contains(&time) => return time,
-            Some(_) => "is not between 1ms and 24h",
+            Some(time) if range.contains(&time) => return time,
+            Some(_) => outside,
             None => "is not a time such as \"500ms\", \"30s\", \"5m\" or \"1h\"",
         };
         self.problem(text.span(), format!("{key}: {:?} {fault}", text.get_ref()));

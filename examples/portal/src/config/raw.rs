@@ -17,6 +17,7 @@ pub(super) struct Root {
     pub(super) admin: Option<Admin>,
     pub(super) log: Log,
     pub(super) limits: Limits,
+    pub(super) sessions: Sessions,
     pub(super) portal: Vec<Spanned<Portal>>,
 }
 
@@ -44,6 +45,17 @@ pub(super) struct Limits {
     pub(super) body_timeout: Option<Spanned<String>>,
     pub(super) keep_alive: Option<Spanned<String>>,
     pub(super) drain_timeout: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Sessions {
+    pub(super) keys: Option<Spanned<Vec<Spanned<SecretText>>>>,
+    pub(super) lifetime: Option<Spanned<String>>,
+    pub(super) max_sessions: Option<Spanned<i64>>,
+    pub(super) resume_within: Option<Spanned<String>>,
+    pub(super) max_replay: Option<Spanned<Size>>,
+    pub(super) input_timeout: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -78,9 +90,25 @@ pub(super) struct Portal {
 #[serde(deny_unknown_fields)]
 pub(super) struct Server {
     pub(super) id: Spanned<String>,
-    pub(super) url: Spanned<String>,
+    pub(super) url: Option<Spanned<String>>,
+    pub(super) command: Option<Spanned<Vec<Spanned<String>>>>,
     #[serde(default)]
-    pub(super) headers: BTreeMap<Spanned<String>, Spanned<HeaderText>>,
+    pub(super) env: BTreeMap<Spanned<String>, Spanned<SecretText>>,
+    pub(super) directory: Option<Spanned<String>>,
+    pub(super) processes: Option<Spanned<String>>,
+    pub(super) max_processes: Option<Spanned<i64>>,
+    pub(super) process_idle: Option<Spanned<String>>,
+    pub(super) max_memory: Option<Spanned<Size>>,
+    pub(super) max_open_files: Option<Spanned<i64>>,
+    pub(super) max_cpu_time: Option<Spanned<String>>,
+    pub(super) era: Option<Spanned<String>>,
+    pub(super) sessions: Option<Spanned<String>>,
+    pub(super) max_sessions: Option<Spanned<i64>>,
+    pub(super) session_idle: Option<Spanned<String>>,
+    pub(super) max_parked: Option<Spanned<i64>>,
+    pub(super) list_ttl: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) headers: BTreeMap<Spanned<String>, Spanned<SecretText>>,
     pub(super) http_version: Option<Spanned<String>>,
     pub(super) root_certificates: Option<Spanned<String>>,
     pub(super) connect_timeout: Option<Spanned<String>>,
@@ -124,9 +152,9 @@ pub(super) enum Size {
     Text(String),
 }
 
-/// Where the value of a header comes from.
+/// Where a text that may be secret comes from.
 #[derive(Debug)]
-pub(super) enum HeaderText {
+pub(super) enum SecretText {
     Plain(Secret),
     From(Reference),
 }
@@ -186,45 +214,45 @@ impl<'de> Deserialize<'de> for Size {
     }
 }
 
-impl<'de> Deserialize<'de> for HeaderText {
+impl<'de> Deserialize<'de> for SecretText {
     fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(HeaderTextVisitor)
+        deserializer.deserialize_any(SecretTextVisitor)
     }
 }
 
-struct HeaderTextVisitor;
+struct SecretTextVisitor;
 
-impl HeaderTextVisitor {
+impl SecretTextVisitor {
     /// The message serde would make of itself shows the value, which may be a password made of digits.
-    fn refuse<E: de::Error>(self) -> Result<HeaderText, E> {
+    fn refuse<E: de::Error>(self) -> Result<SecretText, E> {
         Err(E::invalid_type(de::Unexpected::Other("something else"), &self))
     }
 }
 
-impl<'de> Visitor<'de> for HeaderTextVisitor {
-    type Value = HeaderText;
+impl<'de> Visitor<'de> for SecretTextVisitor {
+    type Value = SecretText;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("a text, { env = \"NAME\" } or { file = \"PATH\" }")
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<HeaderText, E> {
-        Ok(HeaderText::Plain(Secret::new(text)))
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<SecretText, E> {
+        Ok(SecretText::Plain(Secret::new(text)))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<HeaderText, A::Error> {
-        Reference::deserialize(MapAccessDeserializer::new(map)).map(HeaderText::From)
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SecretText, A::Error> {
+        Reference::deserialize(MapAccessDeserializer::new(map)).map(SecretText::From)
     }
 
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<HeaderText, E> {
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<SecretText, E> {
         self.refuse()
     }
 
-    fn visit_i64<E: de::Error>(self, _: i64) -> Result<HeaderText, E> {
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<SecretText, E> {
         self.refuse()
     }
 
-    fn visit_f64<E: de::Error>(self, _: f64) -> Result<HeaderText, E> {
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<SecretText, E> {
         self.refuse()
     }
 }

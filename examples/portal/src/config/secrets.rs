@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use portcullis_core::Secret;
 
-use super::raw::{HeaderText, Reference};
+use super::raw::{SecretText, Reference};
 
-/// The longest value of a header.
+/// The longest secret.
 const MAX_SECRET: u64 = 16 * 1024;
 
 /// Where references lead.
@@ -32,20 +32,20 @@ impl fmt::Debug for Environment {
 }
 
 /// The value, or what is wrong with the reference to it.
-pub(super) fn resolve(text: HeaderText, environment: &Environment) -> Result<Secret, String> {
+pub(super) fn resolve(text: SecretText, environment: &Environment) -> Result<Secret, String> {
     match text {
-        HeaderText::Plain(secret) => Ok(secret),
-        HeaderText::From(Reference { env: Some(name), file: None }) => match (environment.variable)(&name) {
+        SecretText::Plain(secret) => Ok(secret),
+        SecretText::From(Reference { env: Some(name), file: None }) => match (environment.variable)(&name) {
             Some(value) => Ok(Secret::new(value)),
             None => Err(format!("the environment variable {name:?} is not set, or is not text")),
         },
-        HeaderText::From(Reference { env: None, file: Some(file) }) => {
+        SecretText::From(Reference { env: None, file: Some(file) }) => {
             let text = read_text(&environment.folder.join(&file), MAX_SECRET)
                 .map_err(|error| format!("cannot read the file {file:?}: {error}"))?;
             // Editors and `echo` end a file with a newline that nobody means to send.
             Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
         }
-        HeaderText::From(_) => Err("give either env or file".to_owned()),
+        SecretText::From(_) => Err("give either env or file".to_owned()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Reads `500ms`, `30s`, `5m` or `1h`.
+/// Reads `500ms`, `30s`, `5m`, `1h` or `30d`.
 pub(super) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
     match unit {
@@ -10,6 +10,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
         "s" => Some(Duration::from_secs(number)),
         "m" => number.checked_mul(60).map(Duration::from_secs),
         "h" => number.checked_mul(3600).map(Duration::from_secs),
+        "d" => number.checked_mul(24 * 3600).map(Duration::from_secs),
         _ => None,
     }
 }
@@ -43,7 +44,8 @@ mod tests {
         assert_eq!(duration("5 m"), Some(Duration::from_secs(300)));
         assert_eq!(size("4MiB"), Some(4 << 20));
         assert_eq!(size("7"), Some(7));
-        for wrong in ["", "s", "-1s", "+1s", "1.5s", "30", "1d", "99999999999999999999s", "9999999999999999h"]
+        assert_eq!(duration("30d"), Some(Duration::from_secs(30 * 86_400)));
+        for wrong in ["", "s", "-1s", "+1s", "1.5s", "30", "1w", "99999999999999999999s", "9999999999999999h"]
         {
             assert_eq!(duration(wrong), None, "{wrong}");
         }

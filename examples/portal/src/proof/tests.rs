@@ -5,6 +5,7 @@ use tower_layer::Layer;
 
 use super::*;
 use crate::config::Config;
+use crate::gateway::spare_keys;
 use crate::serve::Http;
 use crate::stack;
 
@@ -55,7 +56,9 @@ async fn the_stack_passes_its_proof() {
         CONFIG.replace("64KiB", "1GiB"),
     ] {
         let config = config(&text);
-        let (stack, _) = stack::build(&config.portals[0], &config.limits, &CancellationToken::new()).unwrap();
+        let (keys, end) = (spare_keys().unwrap(), CancellationToken::new());
+        let (stack, _) =
+            stack::build(&config.portals[0], &config.limits, &config.sessions, &keys, &end).unwrap();
         prove_it(&config, &stack).await.unwrap();
         prove_connections(&Http::new(&config.limits), &config.limits).await.unwrap();
     }
