@@ -17,7 +17,7 @@ use http::Response;
 use portcullis_core::Body;
 use portcullis_mcp_jsonrpc::FailureKind;
 use portcullis_mcp_upstream::{Era, HttpUpstream, Retries};
-use support::field::{Field, Seen, events, json_response, page, said, status, text_of};
+use support::field::{Field, Seen, events, initialized, json_response, page, said, status, text_of};
 use support::{ask, call, call_with_id, to};
 
 fn auto(server: &Field) -> HttpUpstream {
@@ -281,6 +281,60 @@ async fn a_server_of_2024_may_become_a_modern_one() {
     }
     assert_eq!(said_by(&upstream).await, "modern");
     assert_eq!(upstream.era(), Some(Era::Modern));
+}
+
+#[tokio::test]
+async fn a_legacy_server_without_sessions_may_become_another() {
+    let stateless = |seen: &Seen| match &*seen.method {
+        "initialize" => Some(json_response(200, &seen.result(&initialized("2025-06-18")))),
+        "tools/call" => Some(json_response(200, &seen.result(&said("stateless")))),
+        method if method.starts_with("notifications/") => Some(status(202)),
+        _ => None,
+    };
+    let server = Field::legacy(move |seen| async move { stateless(&seen) }).await;
+    let upstream = auto(&server);
+    assert_eq!(said_by(&upstream).await, "stateless");
+    server.becomes(|_| async { None });
+    assert_eq!(said_by(&upstream).await, "session-1", "one with sessions");
+    server.becomes(move |seen| async move { stateless(&seen) });
+    assert_eq!(said_by(&upstream).await, "stateless", "and back");
+
+    let server = Field::legacy(move |seen| async move { stateless(&seen) }).await;
+    let upstream = auto(&server);
+    assert_eq!(said_by(&upstream).await, "stateless");
+    server.becomes(|seen| async move { Some(modern(&seen)) });
+    assert_eq!(said_by(&upstream).await, "modern");
+}
+
+#[tokio::test]
+async fn a_transport_may_be_replaced_by_another() {
+    for refusal in [404, 405] {
+        // HTTP+SSE takes the place of sessions, and of a modern server.
+        for before in [Era::Legacy, Era::Modern] {
+            let server = Field::sse().await;
+            let by_the_book = server.clone();
+            server.becomes(move |seen| async move { (before == Era::Modern).then(|| modern(&seen)) });
+            let upstream = auto(&server);
+            assert!(ask(&upstream, call("tools/call")).await.is_ok());
+            assert_eq!(upstream.era(), Some(before));
+            server.becomes(move |seen| {
+                let server = by_the_book.clone();
+                async move {
+                    let at_the_stream = seen.path == "/mcp" && seen.verb == http::Method::POST;
+                    Some(if at_the_stream { status(refusal) } else { server.sse_by_the_book(&seen) })
+                }
+            });
+            assert_eq!(said_by(&upstream).await, "stream 0", "{refusal} {before:?}");
+            assert_eq!(upstream.era(), Some(Era::Sse));
+        }
+        // And the other way.
+        let server = Field::sse().await;
+        let upstream = auto(&server);
+        assert_eq!(said_by(&upstream).await, "stream 0");
+        server.becomes(move |seen| async move { (seen.path != "/mcp").then(|| status(refusal)) });
+        assert_eq!(said_by(&upstream).await, "session-1", "{refusal}");
+        assert_eq!(upstream.era(), Some(Era::Legacy));
+    }
 }
 
 #[tokio::test]

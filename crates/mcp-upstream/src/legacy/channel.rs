@@ -36,8 +36,8 @@ impl Streamable {
     pub(crate) async fn post(&self, outgoing: Outgoing) -> Result<Incoming, Refused> {
         let Outgoing { message, extensions } = outgoing;
         let session = &self.session;
-        let in_session = session.has_id();
-        let begins = message.method() == Some("initialize");
+        // A server may hold a session without a name for it.
+        let in_session = message.method() != Some("initialize");
         let expected = match (message.kind(), message.id()) {
             (Kind::Request, Some(id)) => Some(session.expect(id)),
             _ => None,
@@ -56,7 +56,7 @@ impl Streamable {
             }
             return Err(refused);
         }
-        if begins {
+        if !in_session {
             session.begin(response.headers()).map_err(Refused::Failure)?;
         }
         let Some(expected) = expected else { return Ok(Box::pin(futures_util::stream::empty())) };

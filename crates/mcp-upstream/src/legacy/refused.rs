@@ -49,7 +49,7 @@ fn modern() -> Failure {
 }
 
 /// Reads a response to a message that is no success: what it says of the request `id`, if it was one, and of the session,
-/// if the message named one.
+/// if the message was sent in one.
 pub(super) fn read(status: StatusCode, text: &[u8], id: Option<&Id>, in_session: bool) -> Refused {
     if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
         return Refused::Status(status);
@@ -77,12 +77,12 @@ pub(super) fn read(status: StatusCode, text: &[u8], id: Option<&Id>, in_session:
 /// Whether a response says that the session it was asked in is gone.
 ///
 /// By the specification that is 404. Servers built on the examples of the TypeScript SDK, and older ones in Python,
-/// answer 400 and a text of their own.
+/// answer 400 and a text of their own. One that takes no POST any more has become another server.
 pub(crate) fn forgets(status: StatusCode, text: &[u8]) -> bool {
     let text = text.get(..text.len().min(4096)).unwrap_or_default();
     let mentions = |word: &[u8]| text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
     match status {
-        StatusCode::NOT_FOUND => true,
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => true,
         StatusCode::BAD_REQUEST => mentions(b"session") || mentions(b"not initialized"),
         _ => false,
     }
