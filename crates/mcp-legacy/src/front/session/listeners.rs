@@ -1,6 +1,5 @@
 //! Subscribed resources, and the streams of changes that follow them.
 
-use std::pin::pin;
 use std::sync::Arc;
 
 use super::{Full, Session};
@@ -81,9 +80,8 @@ impl Session {
 
 async fn wait(notify: &tokio::sync::Notify, mut done: impl FnMut() -> bool) {
     loop {
-        let mut notified = pin!(notify.notified());
-        // Before the look, so that what happens after it is not missed.
-        notified.as_mut().enable();
+        // Made before the look, so that what happens after the look is not missed: it counts from here.
+        let notified = notify.notified();
         if done() {
             return;
         }
