@@ -33,6 +33,7 @@ use portcullis_mcp_legacy::upstream::{ChannelError, Incoming};
 
 pub(crate) use self::exchange::{Exchange, Listener};
 use self::home::Home;
+pub(crate) use self::home::SUBSCRIPTION_ID;
 use self::queue::{End, Queue};
 
 /// How much is held of what nobody has read yet.
@@ -74,6 +75,18 @@ struct State {
     /// Bytes in the queues of all exchanges.
     held: usize,
     broken: Option<Cause>,
+    foster: Option<Foster>,
+}
+
+/// Finds a request for a message that names none.
+struct Foster(Box<Find>);
+
+type Find = dyn Fn(&Message) -> Option<Id> + Send + Sync;
+
+impl std::fmt::Debug for Foster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Foster")
+    }
 }
 
 /// Why a channel broke. A failure can be told once; its cause is told to everybody.
@@ -145,13 +158,24 @@ impl Duplex {
         back
     }
 
-    /// Puts a message on the stream of a request that it says nothing about. A request that is over hears nothing.
-    #[must_use = "the server should be told"]
-    pub(crate) fn deliver_to(&self, id: &Id, message: Message) -> Vec<Message> {
-        let (mut back, mut wakers) = (Vec::new(), Vec::new());
-        self.shared.lock().push(id, message, &self.shared.limits, &mut back, &mut wakers);
-        wakers.into_iter().for_each(Waker::wake);
-        back
+    /// From now on what belongs to no request goes to the one that `find` names, at once and so before that request's
+    /// answer, and is dropped if there is none. Nothing goes to the listener any more.
+    pub(crate) fn foster(&self, find: impl Fn(&Message) -> Option<Id> + Send + Sync + 'static) {
+        let mut state = self.shared.lock();
+        state.foster = Some(Foster(Box::new(find)));
+        state.listen.clear();
+    }
+
+    /// Ends a request whose answer came and cannot be used.
+    pub(crate) fn fail(&self, id: &Id, kind: FailureKind, text: &'static str) {
+        let mut state = self.shared.lock();
+        let waker = state
+            .exchanges
+            .get_mut(id)
+            .filter(|queue| queue.is_open())
+            .and_then(|queue| queue.end(End::Fail(kind, text)));
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
     }
 
     /// Nothing comes any more: every stream gives what it holds and fails then. Only the first cause counts.
@@ -203,7 +227,13 @@ impl State {
                 let closed = End::Fail(FailureKind::Close, "the server ended the subscription");
                 wakers.extend(self.exchanges.get_mut(id).and_then(|queue| queue.end(closed)));
             }
-            _ => self.push_listen(message, limits, back, wakers),
+            _ => match &self.foster {
+                None => self.push_listen(message, limits, back, wakers),
+                Some(Foster(find)) => match find(&message) {
+                    Some(id) => self.push(&id, message, limits, back, wakers),
+                    None => tracing::debug!(method = message.method(), "a server said something for nobody"),
+                },
+            },
         }
     }
 

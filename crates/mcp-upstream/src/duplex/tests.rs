@@ -232,3 +232,22 @@ async fn a_waiting_reader_is_woken() {
     assert!(answer.unwrap().unwrap().is_answer());
     assert!(end.unwrap().is_err());
 }
+
+#[test]
+fn what_names_no_request_can_be_given_to_one_before_its_answer() {
+    let duplex = Duplex::new(Limits::default());
+    deliver(&duplex, message(r#"{"jsonrpc":"2.0","method":"notifications/before"}"#));
+    duplex.foster(|message| (message.method() == Some("notifications/message")).then(|| Id::from(1)));
+    let mut call = duplex.expect(&request(1, "tools/call")).unwrap();
+    for text in [
+        r#"{"jsonrpc":"2.0","method":"notifications/message"}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/other"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"roots/list"}"#,
+    ] {
+        deliver(&duplex, message(text));
+    }
+    deliver(&duplex, answer(1));
+    assert!(text(&mut call).contains("notifications/message"));
+    assert!(text(&mut call).contains(r#""id":1"#));
+    assert!(is_pending(&mut duplex.listen()));
+}
