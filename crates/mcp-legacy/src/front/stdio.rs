@@ -4,8 +4,6 @@ mod desk;
 mod era;
 mod lines;
 mod settings;
-#[cfg(test)]
-mod tests;
 mod write;
 
 use std::io;

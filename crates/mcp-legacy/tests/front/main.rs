@@ -65,3 +65,19 @@ async fn connected(acts: impl IntoIterator<Item = Act>) -> Client {
 fn front(acts: impl IntoIterator<Item = Act>) -> Front<Scripted> {
     layer().layer(scripted(acts))
 }
+
+#[test]
+fn public_types_are_send_and_sync() {
+    fn assert_send_sync<T: Send + Sync>() {}
+    assert_send_sync::<FrontLayer>();
+    assert_send_sync::<Front<Scripted>>();
+    assert_send_sync::<portcullis_mcp_legacy::front::stdio::Settings>();
+    fn assert_send<T: Send>() {}
+    assert_send::<portcullis_mcp_legacy::front::FrontFuture>();
+}
+
+#[test]
+fn debug_shows_no_key() {
+    let shown = format!("{:?} {:?}", layer(), front([]));
+    assert!(!shown.contains("aaaa") && shown.contains("KeyRing"), "{shown}");
+}

@@ -17,8 +17,6 @@ use crate::front::Session;
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) number: Number,
-    /// When the session is over, in seconds since 1970.
-    pub(super) expires: u64,
     pub(super) session: Arc<Session>,
     /// Milliseconds since the table was made.
     used: AtomicU64,
@@ -56,9 +54,9 @@ pub(super) struct Keeping {
 }
 
 impl Entry {
-    pub(super) fn new(number: Number, expires: u64, session: Session) -> Self {
+    pub(super) fn new(number: Number, session: Session) -> Self {
         let (session, streams) = (Arc::new(session), Mutex::default());
-        Self { number, expires, session, used: AtomicU64::new(0), streams }
+        Self { number, session, used: AtomicU64::new(0), streams }
     }
 
     /// Opens the event stream of a reply.

@@ -36,9 +36,8 @@ impl Shared {
 
     /// The session that the head names.
     pub(super) fn enter(&self, head: &Parts) -> Result<Arc<Entry>, Rejection> {
-        let opened = self.open(head)?;
-        let Opened { number, expires, client } = opened;
-        let make = || Some(Entry::new(number, expires, Session::new(Client::from_bytes(&client)?)));
+        let Opened { number, client, .. } = self.open(head)?;
+        let make = || Some(Entry::new(number, Session::new(Client::from_bytes(&client)?)));
         self.table.enter(&number, make).ok_or_else(refuse::no_such_session)
     }
 

@@ -15,7 +15,7 @@ fn table(max: usize) -> Arc<Table> {
 
 fn enter(table: &Arc<Table>, number: u8) -> Option<Arc<Entry>> {
     let client = Client::new(Version::LATEST, "{}", "{}").unwrap();
-    table.enter(&[number; 16], || Some(Entry::new([number; 16], 1_000, Session::new(client))))
+    table.enter(&[number; 16], || Some(Entry::new([number; 16], Session::new(client))))
 }
 
 /// Whether the session is there, without a look at it that would make it.
