@@ -79,7 +79,19 @@
 //!
 //! # Servers
 //!
-//! See [`upstream`].
+//! [`LegacyUpstream`](upstream::LegacyUpstream) stands where a server stands: the innermost service there is, on a transport
+//! that somebody else provides. An example that runs is at [`upstream`].
+//!
+//! | what a call of 2026-07-28 does | what a server of 2025 sees |
+//! |---|---|
+//! | the first one of a client | `initialize` with what that client declares, once |
+//! | a request | the same request under an id and progress token of its own |
+//! | `server/discover` | nothing; it was said at `initialize` |
+//! | comes again with `inputResponses` | answers to what it had asked; the call was waiting meanwhile |
+//! | wants the log from some level on | `logging/setLevel`, when the session's level is not verbose enough |
+//! | `subscriptions/listen` | `resources/subscribe`, once per resource; the rest comes on the session's own stream |
+//! | nobody reads the reply any more | `notifications/cancelled`, or `tasks/cancel` |
+//! | calls a tool that must be a task | a task, and a wait for its result |
 //!
 //! # What it trusts and cannot see
 //!

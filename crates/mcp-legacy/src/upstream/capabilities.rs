@@ -48,7 +48,7 @@ impl Capabilities {
             if member.key() == "tasks" {
                 continue;
             }
-            let value = match member.key() == "roots" {
+            let value = match member.key() == "roots" && edit::is_object(member.value()) {
                 true => "{}",
                 false => std::str::from_utf8(member.value()).ok()?,
             };

@@ -24,11 +24,14 @@ struct State {
     bytes: usize,
     waker: Option<Waker>,
     closed: bool,
+    /// Whether it was said that something was lost, since the reader was last seen.
+    complained: bool,
 }
 
 impl State {
     fn pop(&mut self) -> Option<Message> {
         let message = self.messages.pop_front()?;
+        self.complained = false;
         self.bytes -= message.text().len();
         Some(message)
     }
@@ -40,6 +43,9 @@ impl Inbox {
         let mut state = self.lock();
         let bytes = state.bytes + message.text().len();
         let full = state.messages.len() >= MAX_MESSAGES || !state.messages.is_empty() && bytes > MAX_BYTES;
+        if full && !std::mem::replace(&mut state.complained, true) {
+            tracing::warn!(method = message.method(), "nobody reads; what a server says is dropped");
+        }
         if state.closed || full {
             return false;
         }

@@ -144,13 +144,7 @@ impl Shared {
             Ok(request) => request,
             Err(wrong) => return Ok(refuse(&id, wrong)),
         };
-        let wanted = Wanted::of(
-            self.settings.sharing,
-            declared.as_deref(),
-            request.extensions(),
-            request.client_info.clone(),
-        );
-        let Some(wanted) = wanted else {
+        let Some(wanted) = self.wanted(declared.as_deref(), &request) else {
             return Ok(refuse(&id, "the client declares more capabilities than are taken"));
         };
         let lease = self.enter(&wanted).await?;

@@ -86,12 +86,12 @@ pub(super) fn unsolicited(session: &Session, message: Message) {
                 "notifications/progress" => answer::progress_token(&message).and_then(|id| session.call(id)),
                 "notifications/message" => answer::log_level(&message)
                     .and_then(|level| session.guess(|entry| entry.level.wants(level))),
+                "notifications/cancelled" => session.guess(|entry| entry.may_ask),
                 _ => None,
             };
-            if let Some(entry) = entry
-                && !entry.inbox.push(&message)
-            {
-                tracing::warn!(method, "a call is not read; a notification is dropped");
+            if let Some(entry) = entry {
+                // Advice, which may be lost.
+                let _ = entry.inbox.push(&message);
             }
         }
         Kind::Result | Kind::Error => tracing::debug!("an answer that nobody waits for"),
@@ -101,11 +101,9 @@ pub(super) fn unsolicited(session: &Session, message: Message) {
 /// Tells subscriptions of a change.
 pub(super) fn changed(session: &Session, message: &Message) {
     for listener in session.listeners() {
-        if listener.filter.lets(message) && !listener.inbox.push(message) {
-            tracing::warn!(
-                method = message.method(),
-                "a subscription is not read; a notification is dropped"
-            );
+        if listener.filter.lets(message) {
+            // Whoever does not read has a change of that kind waiting already.
+            let _ = listener.inbox.push(message);
         }
     }
 }

@@ -49,9 +49,12 @@ pub(super) struct Session {
     errands: Arc<Semaphore>,
     runtime: Handle,
     closed: AtomicBool,
+    /// Whether it was said that messages to the server were dropped.
+    complained: AtomicBool,
 }
 
 /// Who is in a session.
+#[derive(Debug)]
 struct Members {
     calls: HashMap<i64, Arc<Entry>>,
     listeners: HashMap<i64, Arc<Listener>>,
@@ -111,6 +114,7 @@ impl Session {
             errands: Arc::new(Semaphore::new(MAX_ERRANDS)),
             runtime: Handle::current(),
             closed: AtomicBool::new(false),
+            complained: AtomicBool::new(false),
         }
     }
 
@@ -204,7 +208,9 @@ impl Session {
     /// Sends the server a message that nobody waits for.
     pub(super) fn tell(&self, message: Message) {
         let Ok(permit) = self.errands.clone().try_acquire_owned() else {
-            tracing::warn!(method = message.method(), "the server takes messages too slowly; one is dropped");
+            if !self.complained.swap(true, Ordering::Relaxed) {
+                tracing::warn!("a server takes messages too slowly; some are dropped");
+            }
             return;
         };
         let channel = self.channel.clone();

@@ -12,22 +12,22 @@ use crate::server::{parse, text};
 
 /// What a client puts into each call.
 #[derive(Clone)]
-pub struct Client {
-    pub upstream: LegacyUpstream,
-    pub principal: Option<Principal>,
+pub(crate) struct Client {
+    pub(crate) upstream: LegacyUpstream,
+    pub(crate) principal: Option<Principal>,
     /// As JSON; none where a gateway asks of its own accord.
-    pub capabilities: Option<String>,
+    pub(crate) capabilities: Option<String>,
     /// More members of `_meta`, as JSON, each with a comma before it.
-    pub meta: String,
-    pub behalf: Option<OnBehalf>,
+    pub(crate) meta: String,
+    pub(crate) behalf: Option<OnBehalf>,
 }
 
-pub fn user(name: &str) -> Principal {
+pub(crate) fn user(name: &str) -> Principal {
     Principal::new(Kind::User, name)
 }
 
 impl Client {
-    pub fn new(upstream: &LegacyUpstream) -> Self {
+    pub(crate) fn new(upstream: &LegacyUpstream) -> Self {
         Self {
             upstream: upstream.clone(),
             principal: Some(user("alice")),
@@ -37,23 +37,23 @@ impl Client {
         }
     }
 
-    pub fn who(mut self, principal: Option<Principal>) -> Self {
+    pub(crate) fn who(mut self, principal: Option<Principal>) -> Self {
         self.principal = principal;
         self
     }
 
-    pub fn can(mut self, capabilities: &str) -> Self {
+    pub(crate) fn can(mut self, capabilities: &str) -> Self {
         self.capabilities = Some(capabilities.into());
         self
     }
 
-    pub fn meta(mut self, members: &str) -> Self {
+    pub(crate) fn meta(mut self, members: &str) -> Self {
         self.meta = format!(",{members}");
         self
     }
 
     /// The call; `members` are those of params beside `_meta`.
-    pub fn call(&self, id: &str, method: &str, members: &str) -> Call {
+    pub(crate) fn call(&self, id: &str, method: &str, members: &str) -> Call {
         let comma = if members.is_empty() { "" } else { "," };
         let capabilities = self
             .capabilities
@@ -74,48 +74,48 @@ impl Client {
         call
     }
 
-    pub async fn send(&self, id: &str, method: &str, members: &str) -> Result<Reply, Failure> {
+    pub(crate) async fn send(&self, id: &str, method: &str, members: &str) -> Result<Reply, Failure> {
         self.upstream.clone().oneshot(self.call(id, method, members)).await
     }
 
     /// All messages of the reply.
-    pub async fn all(&self, id: &str, method: &str, members: &str) -> Vec<Message> {
+    pub(crate) async fn all(&self, id: &str, method: &str, members: &str) -> Vec<Message> {
         let reply = self.send(id, method, members).await.unwrap();
         let all = reply.map(Result::unwrap).collect();
         tokio::time::timeout(Duration::from_secs(3600), all).await.expect("the reply does not end")
     }
 
     /// The last message of the reply.
-    pub async fn ask(&self, id: &str, method: &str, members: &str) -> Message {
+    pub(crate) async fn ask(&self, id: &str, method: &str, members: &str) -> Message {
         self.all(id, method, members).await.pop().expect("an answer")
     }
 
     /// Calls a tool, and gives the result or error.
-    pub async fn tool(&self, id: &str, name: &str) -> Message {
+    pub(crate) async fn tool(&self, id: &str, name: &str) -> Message {
         self.ask(id, "tools/call", &format!(r#""name":"{name}""#)).await
     }
 }
 
 /// The next message of a reply that is expected to come.
-pub async fn next(reply: &mut Reply) -> Message {
+pub(crate) async fn next(reply: &mut Reply) -> Message {
     let next = tokio::time::timeout(Duration::from_secs(60), reply.next()).await;
     next.expect("nothing comes").expect("the reply is over").unwrap()
 }
 
 /// Whether nothing more comes for a while.
-pub async fn is_quiet(reply: &mut Reply) -> bool {
+pub(crate) async fn is_quiet(reply: &mut Reply) -> bool {
     tokio::time::timeout(Duration::from_secs(5), reply.next()).await.is_err()
 }
 
 /// A part of a message, as JSON.
-pub fn part(message: &Message, path: &[&str]) -> Option<String> {
+pub(crate) fn part(message: &Message, path: &[&str]) -> Option<String> {
     let whole = text(message);
     let range = json::find(whole.as_bytes(), path).unwrap()?;
     Some(whole[range].to_owned())
 }
 
 /// What an answer with `input_required` says: the keys and questions, and the state.
-pub fn questions(message: &Message) -> (Vec<(String, String)>, String) {
+pub(crate) fn questions(message: &Message) -> (Vec<(String, String)>, String) {
     assert_eq!(message.result_type(), Some("input_required"), "{}", text(message));
     let requests = part(message, &["result", "inputRequests"]).unwrap();
     let questions = json::members(requests.as_bytes())

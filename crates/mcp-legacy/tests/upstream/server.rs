@@ -14,7 +14,7 @@ use tokio::sync::{Mutex as Turn, mpsc, oneshot, watch};
 
 /// How messages come to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Style {
+pub(crate) enum Style {
     /// On the response to the request that they belong to, as HTTP has it.
     Streams,
     /// Mixed on one channel, as a child process has it: only answers and progress tell where they belong.
@@ -24,7 +24,7 @@ pub enum Style {
 type Script = Arc<dyn Fn(Peer) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// The server: what it was sent, and what it does with it.
-pub struct Server {
+pub(crate) struct Server {
     style: Style,
     script: Script,
     /// The result of `initialize`.
@@ -34,45 +34,45 @@ pub struct Server {
     /// Every channel that was ever opened, with whom it is for.
     links: watch::Sender<Vec<(Option<Principal>, Arc<Link>)>>,
     /// What connecting and initialising does.
-    pub refuse_connections: AtomicBool,
-    pub silent: AtomicBool,
-    pub deaf: AtomicBool,
+    pub(crate) refuse_connections: AtomicBool,
+    pub(crate) silent: AtomicBool,
+    pub(crate) deaf: AtomicBool,
     asked: AtomicI64,
 }
 
 /// One channel.
-pub struct Link {
+pub(crate) struct Link {
     server: Arc<Server>,
     tell: mpsc::Sender<Result<Message, ChannelError>>,
     told: Arc<Turn<mpsc::Receiver<Result<Message, ChannelError>>>>,
     waiting: Mutex<HashMap<String, oneshot::Sender<Message>>>,
-    pub forgotten: AtomicBool,
-    pub closed: AtomicBool,
-    pub listened: AtomicBool,
-    pub negotiated: Mutex<Option<String>>,
+    pub(crate) forgotten: AtomicBool,
+    pub(crate) closed: AtomicBool,
+    pub(crate) listened: AtomicBool,
+    pub(crate) negotiated: Mutex<Option<String>>,
 }
 
 /// The server's side of one request.
 #[derive(Clone)]
-pub struct Peer {
-    pub request: Message,
-    pub link: Arc<Link>,
+pub(crate) struct Peer {
+    pub(crate) request: Message,
+    pub(crate) link: Arc<Link>,
     stream: mpsc::Sender<Result<Message, ChannelError>>,
 }
 
-pub const ALL: &str = r#"{"protocolVersion":"2025-11-25","capabilities":{"logging":{},"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true,"subscribe":true},"tasks":{"requests":{"tools":{"call":{}}}}},"serverInfo":{"name":"old","version":"1"},"instructions":"Be kind."}"#;
+pub(crate) const ALL: &str = r#"{"protocolVersion":"2025-11-25","capabilities":{"logging":{},"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true,"subscribe":true},"tasks":{"requests":{"tools":{"call":{}}}}},"serverInfo":{"name":"old","version":"1"},"instructions":"Be kind."}"#;
 
-pub fn parse(text: impl Into<String>) -> Message {
+pub(crate) fn parse(text: impl Into<String>) -> Message {
     let text = text.into();
     Message::parse(text.clone().into()).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
-pub fn text(message: &Message) -> String {
+pub(crate) fn text(message: &Message) -> String {
     String::from_utf8(message.text().to_vec()).unwrap()
 }
 
 impl Server {
-    pub fn new<F>(style: Style, script: impl Fn(Peer) -> F + Send + Sync + 'static) -> Arc<Self>
+    pub(crate) fn new<F>(style: Style, script: impl Fn(Peer) -> F + Send + Sync + 'static) -> Arc<Self>
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -89,40 +89,40 @@ impl Server {
         })
     }
 
-    pub fn says_hello(self: &Arc<Self>, result: &str) {
+    pub(crate) fn says_hello(self: &Arc<Self>, result: &str) {
         *self.hello.lock().unwrap() = result.to_owned();
     }
 
-    pub fn upstream(self: &Arc<Self>) -> LegacyUpstream {
+    pub(crate) fn upstream(self: &Arc<Self>) -> LegacyUpstream {
         self.builder().build().unwrap()
     }
 
-    pub fn builder(self: &Arc<Self>) -> LegacyUpstreamBuilder {
+    pub(crate) fn builder(self: &Arc<Self>) -> LegacyUpstreamBuilder {
         LegacyUpstream::builder(Door(self.clone())).name("old")
     }
 
-    pub fn links(&self) -> Vec<Arc<Link>> {
+    pub(crate) fn links(&self) -> Vec<Arc<Link>> {
         self.links.borrow().iter().map(|(_, link)| link.clone()).collect()
     }
 
-    pub fn visitors(&self) -> Vec<Option<Principal>> {
+    pub(crate) fn visitors(&self) -> Vec<Option<Principal>> {
         self.links.borrow().iter().map(|(principal, _)| principal.clone()).collect()
     }
 
-    pub fn link(&self) -> Arc<Link> {
+    pub(crate) fn link(&self) -> Arc<Link> {
         self.links().last().cloned().expect("no channel yet")
     }
 
-    pub fn heard(&self, method: &str) -> Vec<Message> {
+    pub(crate) fn heard(&self, method: &str) -> Vec<Message> {
         self.heard.borrow().iter().filter(|message| message.method() == Some(method)).cloned().collect()
     }
 
-    pub fn count(&self, method: &str) -> usize {
+    pub(crate) fn count(&self, method: &str) -> usize {
         self.heard(method).len()
     }
 
     /// Waits until this method has been heard so many times.
-    pub async fn until(&self, method: &str, count: usize) -> Vec<Message> {
+    pub(crate) async fn until(&self, method: &str, count: usize) -> Vec<Message> {
         let mut heard = self.heard.subscribe();
         let enough =
             |all: &Vec<Message>| all.iter().filter(|it| it.method() == Some(method)).count() >= count;
@@ -131,7 +131,7 @@ impl Server {
     }
 
     /// Waits for an answer to this request of the server's.
-    pub async fn until_answered(&self, id: &Id) -> Message {
+    pub(crate) async fn until_answered(&self, id: &Id) -> Message {
         let mut heard = self.heard.subscribe();
         let is = |message: &&Message| message.is_answer() && message.id() == Some(id);
         let all = heard.wait_for(|all| all.iter().any(|message| is(&message))).await.unwrap();
@@ -141,21 +141,16 @@ impl Server {
 
 impl Link {
     /// Says something of its own accord.
-    pub async fn tell(&self, message: &str) {
+    pub(crate) async fn tell(&self, message: &str) {
         self.tell.send(Ok(parse(message))).await.unwrap();
     }
 
-    /// As `tell`, as long as there is room.
-    pub fn flood(&self, message: &str) -> bool {
-        self.tell.try_send(Ok(parse(message))).is_ok()
-    }
-
-    pub async fn change(&self, what: &str) {
+    pub(crate) async fn change(&self, what: &str) {
         self.tell(&format!(r#"{{"jsonrpc":"2.0","method":"notifications/{what}"}}"#)).await;
     }
 
     /// Asks something of its own accord, and gives the id.
-    pub async fn ask(&self, method: &str, params: &str) -> Id {
+    pub(crate) async fn ask(&self, method: &str, params: &str) -> Id {
         let id = Id::from(self.server.asked.fetch_add(1, Ordering::SeqCst));
         self.tell(&format!(
             r#"{{"jsonrpc":"2.0","id":{},"method":"{method}","params":{params}}}"#,
@@ -166,34 +161,34 @@ impl Link {
     }
 
     /// Breaks for good.
-    pub async fn break_off(&self) {
+    pub(crate) async fn break_off(&self) {
         let failure = || Err(ChannelError::Broken(Failure::new(FailureKind::Close)));
         let _ = self.tell.send(failure()).await;
     }
 
     /// Ends the stream of what the server says of its own accord.
-    pub async fn fail_listen(&self) {
+    pub(crate) async fn fail_listen(&self) {
         let failure = || Err(ChannelError::Failed(Failure::new(FailureKind::Close)));
         let _ = self.tell.send(failure()).await;
     }
 
     /// Forgets the session.
-    pub async fn forget(&self) {
+    pub(crate) async fn forget(&self) {
         self.forgotten.store(true, Ordering::SeqCst);
     }
 }
 
 impl Peer {
-    pub fn method(&self) -> &str {
+    pub(crate) fn method(&self) -> &str {
         self.request.method().unwrap()
     }
 
-    pub fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         self.request.id().unwrap().to_json()
     }
 
     /// Says something during the request; false once nobody listens.
-    pub async fn say(&self, message: &str) -> bool {
+    pub(crate) async fn say(&self, message: &str) -> bool {
         let message = parse(message);
         let own = message.is_answer() || message.method() == Some("notifications/progress");
         if self.link.server.style == Style::Duplex && !own {
@@ -202,21 +197,21 @@ impl Peer {
         self.stream.send(Ok(message)).await.is_ok()
     }
 
-    pub async fn answer(&self, result: &str) {
+    pub(crate) async fn answer(&self, result: &str) {
         self.say(&format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, self.id())).await;
     }
 
-    pub async fn refuse(&self, code: i64) {
+    pub(crate) async fn refuse(&self, code: i64) {
         let id = self.id();
         self.say(&format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{code},"message":"no"}}}}"#)).await;
     }
 
-    pub async fn fail(&self, error: ChannelError) {
+    pub(crate) async fn fail(&self, error: ChannelError) {
         let _ = self.stream.send(Err(error)).await;
     }
 
     /// Progress under the token that came with the request.
-    pub async fn progress(&self, progress: u32) -> bool {
+    pub(crate) async fn progress(&self, progress: u32) -> bool {
         let token = self.param(&["_meta", "progressToken"]).unwrap_or_else(|| "null".into());
         self.say(&format!(
             r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progressToken":{token},"progress":{progress}}}}}"#
@@ -224,7 +219,7 @@ impl Peer {
         .await
     }
 
-    pub async fn log(&self, level: &str, data: &str) {
+    pub(crate) async fn log(&self, level: &str, data: &str) {
         self.say(&format!(
             r#"{{"jsonrpc":"2.0","method":"notifications/message","params":{{"level":"{level}","data":"{data}"}}}}"#
         ))
@@ -232,7 +227,7 @@ impl Peer {
     }
 
     /// Asks the client during the request, without waiting.
-    pub async fn begin_ask(&self, method: &str, params: &str) -> oneshot::Receiver<Message> {
+    pub(crate) async fn begin_ask(&self, method: &str, params: &str) -> oneshot::Receiver<Message> {
         let id = self.link.server.asked.fetch_add(1, Ordering::SeqCst).to_string();
         let (sender, receiver) = oneshot::channel();
         self.link.waiting.lock().unwrap().insert(id.clone(), sender);
@@ -241,12 +236,12 @@ impl Peer {
     }
 
     /// Asks the client during the request, and waits for the answer.
-    pub async fn ask(&self, method: &str, params: &str) -> Message {
+    pub(crate) async fn ask(&self, method: &str, params: &str) -> Message {
         self.begin_ask(method, params).await.await.unwrap()
     }
 
     /// A part of the params, as JSON.
-    pub fn param(&self, path: &[&str]) -> Option<String> {
+    pub(crate) fn param(&self, path: &[&str]) -> Option<String> {
         let params = self.request.params()?;
         let range = json::find(params, path).unwrap()?;
         Some(String::from_utf8(params[range].to_vec()).unwrap())

@@ -12,7 +12,7 @@ use portcullis_mcp_legacy::upstream::{BuildError, LegacyUpstream, Sharing};
 use crate::client::{Client, part, user};
 use crate::server::{Peer, Server, Style, text};
 
-pub async fn obliging(peer: Peer) {
+pub(crate) async fn obliging(peer: Peer) {
     match peer.param(&["name"]).as_deref() {
         Some(r#""hang""#) => std::future::pending().await,
         _ => peer.answer(r#"{"content":[]}"#).await,
