@@ -4,6 +4,8 @@
 //! [`Failure`]: no connection, silence, an answer to another call, too many bytes, no MCP at all, a redirect, and the
 //! server's `401` or `403`, which concern the gateway and not the client.
 //!
+//! For a server that is a child process there is [`StdioUpstream`], which says of itself what this page says of HTTP.
+//!
 //! Callers speak 2026-07-28. The server may speak that, or any earlier revision: [which](#eras) is found out.
 //!
 //! ```
@@ -59,9 +61,9 @@
 //!
 //! Unless it is [said](HttpUpstreamBuilder::era), the first call finds out: `server/discover` is asked, and a result, or
 //! an error that modern servers alone give, settles it. Anything else that says no is answered with `initialize`, and if
-//! that is refused with `400`, `404` or `405`, with a GET for HTTP+SSE. A server that speaks none of the versions of this
-//! crate's modern half but earlier ones is spoken to in those. Failures - no connection, `5xx`, silence, `401` - settle
-//! nothing: the call fails, and the next one asks again. What was found out holds until the server says something that
+//! that is refused with `400`, `404` or `405`, with a GET for HTTP+SSE. A server that answers in modern words, and lists
+//! revisions of the past but not 2026-07-28, is spoken to in those. Failures - no connection, `5xx`, silence, `401` -
+//! settle nothing: the call fails, and the next one asks again. What was found out holds until the server says something that
 //! does not fit it; then it is asked once more, and a call that the server has not looked at is made anew.
 //!
 //! A server that answers `server/discover` with `5xx` or with silence must have its era said.
