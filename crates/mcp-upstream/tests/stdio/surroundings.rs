@@ -1,7 +1,9 @@
 //! What a server finds around it.
 
 use portcullis_core::{Secret, json};
-use portcullis_mcp_upstream::ProcessLimits;
+use portcullis_mcp_upstream::{
+    Era, ProcessLimits, Processes, StdioFuture, StdioUpstream, StdioUpstreamBuilder,
+};
 
 use crate::child::server;
 use crate::support::*;
@@ -52,4 +54,42 @@ async fn limits_hold_from_the_first_step() {
 async fn the_directory_is_the_one_that_was_given() {
     let upstream = server("modern").current_dir("/").build().unwrap();
     assert_eq!(ask(&upstream, "directory").await, r#""/""#);
+}
+
+#[test]
+fn what_cannot_work_is_refused_when_it_is_built() {
+    let idle = std::time::Duration::from_secs(60);
+    let builder = || StdioUpstream::builder("server");
+    for (flawed, part) in [
+        (StdioUpstream::builder(""), "program: is empty"),
+        (StdioUpstream::builder("bin/server"), "program: is a relative path"),
+        (StdioUpstream::builder("a\0b"), "program: holds a NUL byte"),
+        (builder().arg("a\0b"), "args: hold a NUL byte"),
+        (builder().env("A=B", Secret::new("s3cr3t")), "env \"A=B\": is not a name"),
+        (builder().env("A", Secret::new("s3cr3t\0")), "env A: holds a NUL byte"),
+        (builder().current_dir("here"), "current_dir: is not an absolute path"),
+        (builder().era(Era::Sse), "era: is one of HTTP"),
+        (builder().max_message(0), "max_message: is zero"),
+        (builder().stop_timeout(std::time::Duration::MAX), "stop_timeout: is no time, or more than a day"),
+        (builder().limits(ProcessLimits::new().open_files(0)), "open_files: "),
+        (builder().processes(Processes::PerPrincipal { most: 0, idle }), "processes: are none"),
+    ] {
+        let error = flawed.build().unwrap_err().to_string();
+        assert!(error.starts_with(part) && !error.contains("s3cr3t"), "{error}");
+    }
+}
+
+#[test]
+fn public_types_can_be_shared_and_show_no_secret() {
+    fn assert_send<T: Send>() {}
+    fn assert_send_sync<T: Send + Sync + Clone>() {}
+    assert_send_sync::<StdioUpstream>();
+    assert_send_sync::<StdioUpstreamBuilder>();
+    assert_send_sync::<Processes>();
+    assert_send_sync::<ProcessLimits>();
+    assert_send::<StdioFuture>();
+
+    let builder = StdioUpstream::builder("server").arg("--key=s3cr3t").env("KEY", Secret::new("s3cr3t"));
+    let shown = format!("{builder:?} {:?}", builder.clone().build().unwrap());
+    assert!(shown.contains("KEY") && !shown.contains("s3cr3t"), "{shown}");
 }
