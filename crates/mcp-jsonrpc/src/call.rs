@@ -143,6 +143,13 @@ impl OnBehalf {
     }
 }
 
+/// The client behind a call speaks a revision before 2026-07-28, and an adapter translates for it.
+///
+/// Attached to the call's extensions by the adapter. A server that speaks both eras may do more in the one than in the
+/// other, so whoever can choose speaks to it in the client's own; nobody else needs to look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LegacyClient;
+
 impl Document for Call {
     fn bytes(&self) -> &Bytes {
         self.message.bytes()

@@ -98,7 +98,7 @@ mod reply;
 mod rules;
 pub mod sse;
 
-pub use call::{Call, OnBehalf};
+pub use call::{Call, LegacyClient, OnBehalf};
 pub use decode::{Decode, DecodeFuture, DecodeLayer, Rejection};
 pub use encode::{Encode, EncodeFuture, EncodeLayer};
 pub use failure::{Failure, FailureKind};

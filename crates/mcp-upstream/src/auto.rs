@@ -3,7 +3,7 @@
 //! | state | a call goes |
 //! |---|---|
 //! | unknown | nowhere until `server/discover` is answered; one call asks, the others wait |
-//! | modern | straight on; an answer that no modern server gives makes the state doubtful |
+//! | modern | straight on, or to a session if the client is a legacy one and the server holds sessions too; an answer that no modern server gives makes the state doubtful |
 //! | legacy, SSE | to the sessions; a server that refuses them in modern words is modern |
 //!
 //! A failure decides nothing: a server that cannot be reached has no era.

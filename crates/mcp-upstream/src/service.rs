@@ -82,7 +82,7 @@ impl Service<Call> for HttpUpstream {
         let state = match &mut self.way {
             Way::Modern(modern) => State::Modern(modern.call(with_nature(call))),
             Way::Sessions(sessions, _) => State::Other(sessions.call(call)),
-            Way::Auto(auto) if auto.found().era() == Some(Era::Modern) => {
+            Way::Auto(auto) if auto.found().era() == Some(Era::Modern) && !auto.prefers_session(&call) => {
                 let witness = Arc::new(Witness::default());
                 let text = call.message().text().clone();
                 let sent = auto.modern(call, Some(Arc::clone(&witness)));

@@ -4,24 +4,30 @@ use std::hash::{Hash, Hasher};
 
 use http::{Extensions, Uri};
 use portcullis_core::Principal;
-use portcullis_mcp_jsonrpc::{Call, OnBehalf};
+use portcullis_mcp_jsonrpc::{Call, LegacyClient, OnBehalf};
 
 /// Callers that an upstream cannot tell apart, and who may therefore share what it answers to one of them.
 ///
 /// Two callers are in one class if *everything* known about them is equal: a server may answer by a scope, a group or
-/// the agent in between as well as by the subject. Callers that nobody verified are a class of their own.
+/// the agent in between as well as by the subject. Callers that nobody verified are a class of their own. Legacy clients
+/// are told apart too, because a server of both eras may be spoken to in theirs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Class(Option<Principal>);
+pub(crate) struct Class {
+    principal: Option<Principal>,
+    is_legacy: bool,
+}
 
 impl Class {
     pub(crate) fn of(extensions: &Extensions) -> Self {
-        Self(extensions.get::<Principal>().cloned())
+        let is_legacy = extensions.get::<LegacyClient>().is_some();
+        Self { principal: extensions.get::<Principal>().cloned(), is_legacy }
     }
 }
 
 impl Hash for Class {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Some(principal) = &self.0 else { return 0_u8.hash(state) };
+        self.is_legacy.hash(state);
+        let Some(principal) = &self.principal else { return 0_u8.hash(state) };
         (principal.kind(), principal.issuer(), principal.subject(), principal.actors()).hash(state);
         principal.groups().for_each(|group| group.hash(state));
         principal.scopes().for_each(|scope| scope.hash(state));
@@ -52,6 +58,10 @@ impl Origin {
 
     /// The portal itself, asking on nobody's behalf.
     pub(crate) fn nobody() -> Self {
-        Self { class: Class(None), extensions: Extensions::new(), uri: Uri::default() }
+        Self {
+            class: Class { principal: None, is_legacy: false },
+            extensions: Extensions::new(),
+            uri: Uri::default(),
+        }
     }
 }

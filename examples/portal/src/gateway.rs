@@ -106,7 +106,9 @@ impl Live {
         let spare = spare_keys()?;
         let gateway = Gateway::build(config, None, &spare, &drain).await?;
         if gateway.config.sessions.keys.is_empty() {
-            tracing::warn!("sessions.keys is not set: clients of 2025 lose their sessions when this process ends");
+            tracing::warn!(
+                "sessions.keys is not set: clients of 2025 lose their sessions when this process ends"
+            );
         }
         let (applied, failed) = (AtomicU64::new(0), AtomicU64::new(0));
         Ok(Self { gateway: ArcSwap::from_pointee(gateway), spare, drain, applied, failed })

@@ -62,7 +62,10 @@ fn portal(running: &Running) -> Value {
 }
 
 /// The state in a word, whether calls are sent at all, and the last failure.
-fn state(server: &ServerHealth, upstream: &Upstream) -> (&'static str, bool, Option<(FailureKind, Duration)>) {
+fn state(
+    server: &ServerHealth,
+    upstream: &Upstream,
+) -> (&'static str, bool, Option<(FailureKind, Duration)>) {
     match upstream {
         Upstream::Http(http) => {
             let connection = http.health();

@@ -43,7 +43,11 @@ pub async fn run_file(file: &Path, config: Config, shutdown: &Shutdown) -> Resul
 /// # Errors
 ///
 /// If a control is not in force, there is no such portal, or standard input or output break.
-pub(crate) async fn run_stdio(config: Config, portal: Option<&str>, shutdown: &Shutdown) -> Result<Outcome, RunError> {
+pub(crate) async fn run_stdio(
+    config: Config,
+    portal: Option<&str>,
+    shutdown: &Shutdown,
+) -> Result<Outcome, RunError> {
     let keys = spare_keys().map_err(RunError::Build)?;
     let gateway = Gateway::build(config, None, &keys, shutdown.token()).await.map_err(RunError::Build)?;
     let mut chosen = gateway.routes.iter().filter(|running| portal.is_none_or(|id| running.config.id == id));

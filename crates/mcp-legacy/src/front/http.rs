@@ -17,6 +17,6 @@ mod stream;
 mod table;
 mod token;
 
-pub(super) use self::post::{addressed, is_modern};
 pub use self::layer::FrontLayer;
+pub(super) use self::post::{addressed, is_modern};
 pub use self::service::{Front, FrontFuture};

@@ -43,7 +43,7 @@ where
         Message::from_error(message.id(), code::INVALID_PARAMS, text, None)
     })?;
     let discover = Message::from_request(id, "server/discover", &params);
-    let call = Call::from_parts(discover, inner::without_protocol(head));
+    let call = Call::from_parts(discover, inner::translated(head));
     let to = call.reply_to("mcp-legacy");
     let answer = answer(inner::call(service, call)).await.map_err(|failure| to.failure(&failure))?;
     if answer.kind() == Kind::Error {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use portcullis_core::BoxError;
-use portcullis_mcp_jsonrpc::{Call, Failure, Message, Reply};
+use portcullis_mcp_jsonrpc::{Call, Failure, LegacyClient, Message, Reply};
 use tower_service::Service;
 
 use super::translate::request::Declared;
@@ -27,7 +27,7 @@ where
     S::Future: Send,
 {
     pub(super) fn new(service: S, session: Arc<Session>, head: Parts, limits: &Limits) -> Self {
-        Self { service, session, head: without_protocol(head), limits: limits.clone() }
+        Self { service, session, head: translated(head), limits: limits.clone() }
     }
 
     /// Makes a call. The future borrows nothing, so that it can be sent without the service being shareable.
@@ -55,14 +55,16 @@ where
     service.call(call).await.map_err(|error| Failure::from_error(error.into()))
 }
 
-/// The head without what the client's transport said of the client's message: it is another message now.
+/// The head of a translated call: without what the client's transport said of the client's message, which is another
+/// message now, and with a word on the client's era.
 ///
 /// A call without `Mcp-Method` has no headers that could lie, and whoever sends it on writes them anew.
-pub(super) fn without_protocol(mut head: Parts) -> Parts {
+pub(super) fn translated(mut head: Parts) -> Parts {
     let of_protocol = |name: &http::HeaderName| name.as_str().starts_with("mcp-") || *name == "last-event-id";
     let names: Vec<_> = head.headers.keys().filter(|name| of_protocol(name)).cloned().collect();
     for name in names {
         head.headers.remove(name);
     }
+    head.extensions.insert(LegacyClient);
     head
 }

@@ -61,6 +61,11 @@ impl Either {
             return or_answer(self.streamable.post(outgoing).await);
         }
         let message = outgoing.message.clone();
+        // A modern server that is asked for a session on behalf of a legacy client stays one.
+        if self.found.era() == Some(Era::Modern) {
+            let posted = self.streamable.post(outgoing).await;
+            return self.as_well(posted).map_err(Refused::into_error);
+        }
         match self.streamable.post(outgoing).await {
             Err(Refused::Modern) => {
                 self.found.set(Era::Modern);
@@ -72,6 +77,22 @@ impl Either {
                     self.found.set(Era::Legacy);
                 }
                 or_answer(posted)
+            }
+        }
+    }
+
+    /// Whether a modern server holds sessions too. One that answers `initialize` and names no session keeps none: it could
+    /// not ask its client for anything, while in 2026-07-28 it can.
+    fn as_well(&self, posted: Result<Incoming, Refused>) -> Result<Incoming, Refused> {
+        match posted {
+            Ok(incoming) if self.streamable.has_id() => {
+                self.found.set_sessions(true);
+                Ok(incoming)
+            }
+            Err(Refused::Failure(failure)) => Err(Refused::Failure(failure)),
+            Ok(_) | Err(_) => {
+                self.found.set_sessions(false);
+                Err(Refused::Modern)
             }
         }
     }

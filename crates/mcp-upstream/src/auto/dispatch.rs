@@ -8,7 +8,8 @@ use std::task::Poll;
 use futures_util::stream::{self, StreamExt};
 use http::StatusCode;
 use portcullis_mcp_jsonrpc::{
-    Call, EncodeFuture, Failure, FailureKind, Fragment, Id, Message, PROTOCOL_VERSION, Reply, code,
+    Call, EncodeFuture, Failure, FailureKind, Fragment, Id, LegacyClient, Message, PROTOCOL_VERSION, Reply,
+    code,
 };
 use tower_service::Service;
 
@@ -35,6 +36,12 @@ enum Step {
 }
 
 impl Auto {
+    /// Whether a call is better made in a session although the server is modern: a server of both eras may ask a legacy
+    /// client what it could not ask a modern one, and the other way round.
+    pub(crate) fn prefers_session(&self, call: &Call) -> bool {
+        call.extensions().get::<LegacyClient>().is_some() && self.found().holds_sessions() != Some(false)
+    }
+
     /// Makes a call as a modern one. What becomes of it can be learnt from the witness.
     pub(crate) fn modern(&self, call: Call, witness: Option<Arc<Witness>>) -> EncodeFuture {
         let mut modern = self.modern.clone();
@@ -54,7 +61,7 @@ impl Auto {
                 probed = true;
                 continue;
             };
-            if era == Era::Modern {
+            if era == Era::Modern && !self.prefers_session(&call) {
                 return self.modern(call, None).await;
             }
             let sent = Sent::default();
@@ -63,6 +70,12 @@ impl Auto {
                 Ok(reply) => begun(reply, &sent).await,
                 Err(failure) => Err(failure),
             };
+            if era == Era::Modern {
+                if sent.is() || self.found().holds_sessions() != Some(false) {
+                    return outcome;
+                }
+                continue;
+            }
             let now = self.found().era();
             let is_refuted = now.is_none() && !probed || now == Some(Era::Modern);
             if sent.is() || !is_refuted {

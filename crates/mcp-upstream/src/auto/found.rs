@@ -2,19 +2,26 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::Era;
 
-/// What was found out of a server. Read with every call, so it is one atomic.
+/// What was found out of a server. Read with every call, so it is atomics.
 #[derive(Debug, Default)]
-pub(crate) struct Found(AtomicU8);
+pub(crate) struct Found {
+    era: AtomicU8,
+    sessions: AtomicU8,
+}
 
 const MODERN: u8 = 1;
 const LEGACY: u8 = 2;
 const SSE: u8 = 3;
 
+const UNKNOWN: u8 = 0;
+const YES: u8 = 1;
+const NO: u8 = 2;
+
 impl Found {
     /// None if it is not known.
     #[inline]
     pub(crate) fn era(&self) -> Option<Era> {
-        match self.0.load(Ordering::Acquire) {
+        match self.era.load(Ordering::Acquire) {
             MODERN => Some(Era::Modern),
             LEGACY => Some(Era::Legacy),
             SSE => Some(Era::Sse),
@@ -29,11 +36,24 @@ impl Found {
             Era::Legacy => LEGACY,
             Era::Sse => SSE,
         };
-        self.0.store(era, Ordering::Release);
+        self.era.store(era, Ordering::Release);
     }
 
     /// What was found has proved wrong, and nothing better is known.
     pub(crate) fn forget(&self) {
         self.set(Era::Auto);
+        self.sessions.store(UNKNOWN, Ordering::Release);
+    }
+
+    /// Whether a modern server holds sessions as well. None if it was not asked yet.
+    pub(crate) fn holds_sessions(&self) -> Option<bool> {
+        match self.sessions.load(Ordering::Acquire) {
+            UNKNOWN => None,
+            answer => Some(answer == YES),
+        }
+    }
+
+    pub(crate) fn set_sessions(&self, yes: bool) {
+        self.sessions.store(if yes { YES } else { NO }, Ordering::Release);
     }
 }

@@ -32,6 +32,11 @@ impl Streamable {
         Self { session: Arc::new(Session::new(endpoint)) }
     }
 
+    /// Whether the server has given the session a name.
+    pub(crate) fn has_id(&self) -> bool {
+        self.session.has_id()
+    }
+
     /// Sends a message, and tells in which way it was refused if it was.
     pub(crate) async fn post(&self, outgoing: Outgoing) -> Result<Incoming, Refused> {
         let Outgoing { message, extensions } = outgoing;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use portcullis_core::Secret;
 
-use super::raw::{SecretText, Reference};
+use super::raw::{Reference, SecretText};
 
 /// The longest secret.
 const MAX_SECRET: u64 = 16 * 1024;

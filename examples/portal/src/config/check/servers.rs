@@ -51,7 +51,8 @@ impl Checker<'_> {
             }
             (None, None) => {
                 self.problem(server.id.span(), format!("server {id:?} has neither a url nor a command"));
-                let nothing = Spanned::new(server.id.span(), vec![Spanned::new(server.id.span(), "?".to_owned())]);
+                let nothing =
+                    Spanned::new(server.id.span(), vec![Spanned::new(server.id.span(), "?".to_owned())]);
                 Transport::Stdio(Box::new(self.stdio(nothing, &mut server)))
             }
         };
@@ -271,7 +272,10 @@ impl Checker<'_> {
     fn variable(&mut self, name: &Spanned<String>, variable: &Named) -> bool {
         let fits = !variable.name.is_empty() && !variable.name.contains(['=', '\0']);
         if !fits || variable.value.expose().contains('\0') {
-            self.problem(name.span(), format!("env: {:?} cannot be a variable, or its value holds a NUL", variable.name));
+            self.problem(
+                name.span(),
+                format!("env: {:?} cannot be a variable, or its value holds a NUL", variable.name),
+            );
             return false;
         }
         true
