@@ -27,8 +27,8 @@ pub(crate) use self::connection::prove_connections;
 use crate::config::{Limits, Portal};
 
 /// Every layer that has controls, and the probes of each.
-const SOURCES: [fn(&Portal, &Limits) -> Vec<Probe>; 4] =
-    [controls::hosts, controls::limits, controls::protocol, controls::namespace];
+const SOURCES: [fn(&Portal, &Limits) -> Vec<Probe>; 5] =
+    [controls::hosts, controls::limits, controls::protocol, controls::namespace, controls::sessions];
 
 /// How long a refusal may take. It needs no server, so it takes microseconds.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderName, Request, StatusCode, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use portcullis_core::Body;
-use portcullis_mcp_jsonrpc::header::{MCP_METHOD, MCP_NAME, MCP_PROTOCOL_VERSION};
+use portcullis_mcp_jsonrpc::header::{MCP_METHOD, MCP_NAME, MCP_PROTOCOL_VERSION, MCP_SESSION_ID};
 use portcullis_mcp_jsonrpc::{PROTOCOL_VERSION, code};
 
 use super::Probe;
@@ -17,6 +17,9 @@ use crate::config::{Limits, Portal};
 
 /// A method that no server has: should a probe pass, it does no harm.
 const METHOD: &str = "portcullis/self-test";
+
+/// What an unknown session is answered with.
+const SESSION_NOT_FOUND: i64 = -32001;
 
 /// A name that can never be one (RFC 2606).
 const FOREIGN: &str = "self-test.invalid";
@@ -60,6 +63,36 @@ pub(super) fn protocol(portal: &Portal, _: &Limits) -> Vec<Probe> {
         Probe::refused("agreement of headers and body", mismatch, bad, code::HEADER_MISMATCH),
         Probe::refused("refusal of duplicate keys", duplicate, bad, code::PARSE_ERROR),
     ]
+}
+
+/// The way of clients that know sessions is another one, so what holds on the first must be seen to hold on it too; and an
+/// id that was never given out opens nothing.
+pub(super) fn sessions(portal: &Portal, limits: &Limits) -> Vec<Probe> {
+    let missing = (StatusCode::NOT_FOUND, SESSION_NOT_FOUND);
+    let forged = Probe::refused("sessions.keys", legacy(portal), missing.0, missing.1);
+    let body = Body::new(Spaces { left: limits.max_body as u64 + 1 });
+    let large = legacy(portal).map(|_| body);
+    let mut probes = vec![
+        forged,
+        Probe::refused("limits.max_body in sessions", large, StatusCode::PAYLOAD_TOO_LARGE, code::OVERSIZE),
+    ];
+    if !portal.hosts.any_host {
+        let mut foreign = legacy(portal);
+        foreign.headers_mut().insert(header::HOST, header::HeaderValue::from_static(FOREIGN));
+        let refused = (StatusCode::FORBIDDEN, code::FORBIDDEN);
+        probes.push(Probe::refused("host check in sessions", foreign, refused.0, refused.1));
+    }
+    probes
+}
+
+/// A request of a client of 2025, in a session that nobody opened.
+fn legacy(portal: &Portal) -> Request<Body> {
+    let mut request = request(portal, METHOD);
+    let headers = request.headers_mut();
+    headers.remove(MCP_METHOD);
+    headers.insert(MCP_PROTOCOL_VERSION, header::HeaderValue::from_static("2025-11-25"));
+    headers.insert(MCP_SESSION_ID, header::HeaderValue::from_static("self-test"));
+    request.map(|_| Body::from(r#"{"jsonrpc":"2.0","id":1,"method":"portcullis/self-test"}"#))
 }
 
 /// `namespace = "always"`: a bare name is nobody's.

@@ -97,6 +97,14 @@ async fn a_stack_without_its_namespace_fails() {
 }
 
 #[tokio::test]
+async fn a_stack_without_its_sessions_fails() {
+    let config = config(&CONFIG.replace("id = \"acme\"", "id = \"acme\"\nnamespace = 'never'"));
+    let hosts = config.portals[0].hosts.guard.clone();
+    let stack = DecodeLayer::new().hosts(hosts).max_body(config.limits.max_body).layer(anything());
+    assert_eq!(prove_it(&config, &stack).await, Err("sessions.keys".to_owned()));
+}
+
+#[tokio::test]
 async fn a_stack_without_its_decoder_fails() {
     let config = config(CONFIG);
     let stack = tower::service_fn(async |_: Request<Body>| Ok(Response::new(Body::from("{}"))));
