@@ -71,7 +71,9 @@ async function bringTogether() {
         for (const client of among(clients, options.clients).filter(one => clients[one].at?.includes(server) ?? true)) {
             for (const mode of clients[client].modes) {
                 const ways = [['portal', `http://127.0.0.1:${port}/${server}`]];
-                if (clients[client].speaks.includes(servers[server].speaks)) ways.unshift(['direct', address]);
+                // What a server can do in an era that the portal is told not to speak with it is beside the point.
+                const isPinned = servers[server].era === 'legacy' && mode === 'modern';
+                if (clients[client].speaks.includes(servers[server].speaks) && !isPinned) ways.unshift(['direct', address]);
                 if (ON_STDIO.clients.includes(client) && ON_STDIO.servers.includes(server)) {
                     ways.push(['--stdio', `stdio:${JSON.stringify(onStdio(portalProgram, file, server))}`]);
                 }

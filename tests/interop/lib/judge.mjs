@@ -4,7 +4,8 @@
 // { status, detail }; asked, if given, is what the client was to try. What a row through the portal owes:
 //
 // * the same client reaches the server directly: whatever passes there;
-// * it cannot (another era, another transport): whatever any client gets from that server directly.
+// * it cannot (another era, another transport): whatever any client gets from that server directly, of the same era if
+//   one gets there at all.
 //
 // A cancelled call must also be known to the server within a second.
 
@@ -28,7 +29,9 @@ export function judge(runs) {
     const rows = runs.filter(run => run.via !== 'direct').map(run => {
         const itself = direct.find(one => one.server === run.server && one.client === run.client && one.mode === run.mode);
         const connects = reaches(itself);
-        const anyone = direct.filter(one => one.server === run.server && reaches(one));
+        const others = direct.filter(one => one.server === run.server && reaches(one));
+        const alike = others.filter(one => one.mode === run.mode);
+        const anyone = alike.length > 0 ? alike : others;
         const marks = names.map(name => {
             const result = run.cases[name];
             const isOwed = connects ? passes(itself.cases[name])

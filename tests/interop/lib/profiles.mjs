@@ -1,6 +1,9 @@
 // What the client cases call on servers that are not ours; the form is that of profiles/kit.json of the client kit.
 
-/** @modelcontextprotocol/server-everything */
+/**
+ * @modelcontextprotocol/server-everything. Its logs and updates of resources are switched on and off by one tool, for a
+ * session; clients that share one behind the portal would switch them off for each other.
+ */
 export const everything = () => ({
     list_tools: { expect: ['echo', 'get-sum', 'trigger-long-running-operation'] },
     call_tool: { tool: 'echo', args: { message: 'héllo 世界 🌍' }, text: 'Echo: héllo 世界 🌍' },
@@ -9,14 +12,12 @@ export const everything = () => ({
     unknown_tool: { tool: 'no_such_tool', args: {} },
     // The last notification and the result come at once; see fleet.mjs.
     progress: { tool: 'trigger-long-running-operation', args: { duration: 0.2, steps: 4 }, min: 3 },
-    logging: { tool: 'toggle-simulated-logging', args: {}, text: 'message' },
     elicitation: { tool: 'trigger-elicitation-request', args: {}, text: 'Ada' },
     sampling: { tool: 'trigger-sampling-request', args: { prompt: 'hi' }, text: 'forty-two' },
     read_resource: { uri: 'demo://resource/static/document/features.md', text: 'Everything' },
     read_template: { uri: 'demo://resource/dynamic/text/7', text: '7' },
     get_prompt: { name: 'args-prompt', args: { city: 'Oslo' }, text: 'Oslo' },
     complete: { prompt: 'completable-prompt', argument: 'department', value: 'E', expect: 'Engineering' },
-    resource_updated: { uri: 'demo://resource/dynamic/text/1', tool: 'toggle-subscriber-updates', args: {} },
     parallel: { tool: 'echo', n: 20 }
 });
 
