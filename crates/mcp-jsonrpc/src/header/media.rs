@@ -10,6 +10,12 @@ pub struct Accept {
     pub json: bool,
     /// A stream of events (`text/event-stream`).
     pub event_stream: bool,
+    /// Whether the client would rather have events: it gives them the higher weight, or the same and names them
+    /// more exactly or first.
+    ///
+    /// HTTP says nothing about the order of equal weights. Among MCP clients it tells: those that poll and resume their
+    /// streams name events first, and those that limit the size of an event, but not of a JSON answer, name JSON first.
+    pub prefers_event_stream: bool,
 }
 
 /// Reads the `Accept` headers: which kinds of answer the client takes.
@@ -17,30 +23,37 @@ pub struct Accept {
 /// MCP clients must list both. Clients that send no `Accept` at all take neither here, though HTTP reads that as
 /// "anything": whether to be that generous is for the caller to say. Ranges (`*/*`, `text/*`) and weights are
 /// understood; of several ranges that fit, the most specific counts, so `*/*, text/event-stream;q=0` is no to
-/// streams. Weights only decide between yes and no. A malformed element is passed over.
+/// streams. A malformed element is passed over.
 ///
 /// ```
 /// use http::{HeaderMap, HeaderValue, header::ACCEPT};
-/// use portcullis_mcp_jsonrpc::header::{Accept, accepts};
+/// use portcullis_mcp_jsonrpc::header::accepts;
 ///
 /// let mut headers = HeaderMap::new();
 /// headers.append(ACCEPT, HeaderValue::from_static("Application/JSON; q=0.9, text/event-stream"));
-/// assert_eq!(accepts(&headers), Accept { json: true, event_stream: true });
+/// let accept = accepts(&headers);
+/// assert!(accept.json && accept.event_stream && accept.prefers_event_stream);
 /// ```
 #[must_use]
 pub fn accepts(headers: &HeaderMap) -> Accept {
     let mut json = Fit::default();
     let mut event_stream = Fit::default();
+    let mut place = 0;
     for value in headers.get_all(ACCEPT) {
         let Ok(text) = value.to_str() else { continue };
         for element in split(text, b',') {
             let Some(range) = Media::parse(element) else { continue };
-            let Some(wanted) = range.is_wanted() else { continue };
-            json.consider(&range, "application", "json", wanted);
-            event_stream.consider(&range, "text", "event-stream", wanted);
+            let Some(weight) = range.weight() else { continue };
+            json.consider(&range, "application", "json", weight, place);
+            event_stream.consider(&range, "text", "event-stream", weight, place);
+            place += 1;
         }
     }
-    Accept { json: json.wanted, event_stream: event_stream.wanted }
+    Accept {
+        json: json.weight > 0,
+        event_stream: event_stream.weight > 0,
+        prefers_event_stream: event_stream.is_before(&json),
+    }
 }
 
 /// Whether a `Content-Type` says `application/json`.
@@ -113,16 +126,16 @@ impl<'a> Media<'a> {
         charsets.all(|(_, value)| value.trim_matches('"').eq_ignore_ascii_case("utf-8"))
     }
 
-    /// Whether a range of `Accept` is wanted (its weight is not zero); `None` if the weight is malformed.
-    fn is_wanted(&self) -> Option<bool> {
+    /// How much a range of `Accept` is wanted, in thousandths; `None` if that is malformed.
+    fn weight(&self) -> Option<u16> {
         let mut weights = self.parameters().flatten().filter(|(name, _)| name.eq_ignore_ascii_case("q"));
-        let Some((_, weight)) = weights.next() else { return Some(true) };
+        let Some((_, weight)) = weights.next() else { return Some(1000) };
         let (whole, fraction) = weight.split_once('.').unwrap_or((weight, ""));
-        let digits = fraction.len() <= 3 && fraction.bytes().all(|byte| byte.is_ascii_digit());
-        let is_zero = fraction.bytes().all(|byte| byte == b'0');
-        match whole {
-            "0" if digits => Some(!is_zero),
-            "1" if digits && is_zero => Some(true),
+        let is_fraction = fraction.len() <= 3 && fraction.bytes().all(|byte| byte.is_ascii_digit());
+        let thousandths = format!("{fraction:0<3}").parse().ok().filter(|_| is_fraction)?;
+        match (whole, thousandths) {
+            ("0", _) => Some(thousandths),
+            ("1", 0) => Some(1000),
             _ => None,
         }
     }
@@ -133,11 +146,13 @@ impl<'a> Media<'a> {
 struct Fit {
     /// 0: none fits, 1: `*/*`, 2: `type/*`, 3: the type itself.
     precision: u8,
-    wanted: bool,
+    weight: u16,
+    /// Which range of the header it is.
+    place: usize,
 }
 
 impl Fit {
-    fn consider(&mut self, range: &Media<'_>, kind: &str, subtype: &str, wanted: bool) {
+    fn consider(&mut self, range: &Media<'_>, kind: &str, subtype: &str, weight: u16, place: usize) {
         let precision = if range.is(kind, subtype) {
             3
         } else if range.is(kind, "*") {
@@ -147,11 +162,15 @@ impl Fit {
         } else {
             return;
         };
-        if precision > self.precision {
-            *self = Self { precision, wanted };
-        } else if precision == self.precision {
-            self.wanted |= wanted;
+        if (precision, weight) > (self.precision, self.weight) {
+            *self = Self { precision, weight, place };
         }
+    }
+
+    /// Whether this type is wanted, and rather than the other.
+    fn is_before(&self, other: &Self) -> bool {
+        let rank = |fit: &Self| (fit.weight, fit.precision, std::cmp::Reverse(fit.place));
+        self.weight > 0 && rank(self) > rank(other)
     }
 }
 

@@ -8,7 +8,7 @@ fn accept(lines: &[&str]) -> (bool, bool) {
     for line in lines {
         headers.append(ACCEPT, HeaderValue::from_str(line).unwrap());
     }
-    let Accept { json, event_stream } = accepts(&headers);
+    let Accept { json, event_stream, .. } = accepts(&headers);
     (json, event_stream)
 }
 
@@ -48,6 +48,39 @@ fn accept_headers() {
         (&["application /json"], (false, false)),
     ] {
         assert_eq!(accept(lines), want, "{lines:?}");
+    }
+}
+
+#[test]
+fn what_is_weightier_or_named_first_is_preferred() {
+    for (lines, want) in [
+        (&[][..], false),
+        (&["application/json, text/event-stream"], false),
+        (&["text/event-stream, application/json"], true),
+        (&["text/event-stream", "application/json"], true),
+        (&["application/json", "text/event-stream"], false),
+        (&["application/json;q=0.9, text/event-stream"], true),
+        (&["application/json;q=0.901, text/event-stream;q=0.9"], false),
+        (&["text/event-stream;q=0.9, application/json;q=0.95"], false),
+        (&["text/event-stream;q=1.0, application/json;q=1.000"], true),
+        (&["*/*"], false),
+        (&["text/*, */*"], true),
+        (&["text/*, application/json"], true),
+        (&["*/*, application/json"], false),
+        (&["*/*, text/event-stream"], true),
+        (&["text/event-stream"], true),
+        (&["application/json"], false),
+        (&["text/event-stream;q=0, application/json;q=0"], false),
+        (&["text/event-stream;q=0, */*"], false),
+        (&["text/html, text/event-stream, application/json"], true),
+        (&["text/event-stream;q=2, application/json, text/event-stream"], false),
+        (&["text/event-stream;q=0.5, application/json, text/event-stream"], false),
+    ] {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(ACCEPT, HeaderValue::from_str(line).unwrap());
+        }
+        assert_eq!(accepts(&headers).prefers_event_stream, want, "{lines:?}");
     }
 }
 
