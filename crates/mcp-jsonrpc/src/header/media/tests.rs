@@ -65,7 +65,7 @@ fn what_is_weightier_or_named_first_is_preferred() {
         (&["text/event-stream;q=1.0, application/json;q=1.000"], true),
         (&["*/*"], false),
         (&["text/*, */*"], true),
-        (&["text/*, application/json"], true),
+        (&["text/*, application/json"], false),
         (&["*/*, application/json"], false),
         (&["*/*, text/event-stream"], true),
         (&["text/event-stream"], true),
