@@ -36,6 +36,7 @@ mod drain;
 mod farewell;
 mod front;
 mod gateway;
+mod hangup;
 mod health;
 mod leaf;
 mod log;

@@ -55,7 +55,7 @@ pub(crate) async fn run_stdio(
         let ids = gateway.routes.iter().map(|running| running.config.id.clone()).collect();
         return Err(RunError::Choose(ids));
     };
-    let messages = running.stack.get_ref().clone();
+    let messages = running.stack.get_ref().get_ref().clone();
     let settings = Settings::new().max_line(gateway.config.limits.max_body);
     let served = stdio::serve(messages, settings, tokio::io::stdin(), tokio::io::stdout());
     tokio::select! {

@@ -9,13 +9,14 @@ use tower::ServiceBuilder;
 
 use crate::config::{self, Limits, Sessions};
 use crate::farewell::{Farewell, FarewellLayer};
+use crate::hangup::{HangUp, HangUpLayer};
 use crate::leaf::{self, Leaf, LeafError};
 
 /// What messages for one portal go through. A layer that judges messages is added to this type.
 pub(crate) type Messages = Farewell<Portal>;
 
 /// What requests for one portal go through. A layer that judges requests is added to this type.
-pub(crate) type Stack = Front<Messages>;
+pub(crate) type Stack = HangUp<Front<Messages>>;
 
 /// Builds the stack of one portal. Its subscriptions end with `end`. Connections are made when they are needed.
 pub(crate) fn build(
@@ -32,7 +33,9 @@ pub(crate) fn build(
         .body_timeout(limits.body_timeout)
         .keep_alive(limits.keep_alive);
     let stack = ServiceBuilder::new()
-        // Outside of all else, because it decides what a message is: foreign hosts and origins, bodies over the limit,
+        // Outside of the front, because the streams it ends are of sessions, which nothing further in knows of.
+        .layer(HangUpLayer::new(end.clone()))
+        // Outside of all that judges, because it decides what a message is: foreign hosts and origins, bodies over the limit,
         // JSON that two parsers could read differently, and headers that lie get no further. Clients of 2025 become
         // clients of 2026-07-28 here, so that nothing further in sees a session. An authentication layer goes above this
         // line, since it needs the HTTP request; rate limits per caller go between the two.
