@@ -17,6 +17,7 @@ const serverTable = ({ name, command, url, era }) => ['[[portal.server]]', `id =
 export function configuration({ port, keys, upstreams }) {
     return [
         `listen = "127.0.0.1:${port}"`,
+        '[log]', 'level = "warn"',
         ...(keys ? ['[sessions]', `keys = ${toml(keys)}`] : []),
         ...upstreams.flatMap(one => ['', '[[portal]]', `id = ${toml(one.name)}`, `path = ${toml(`/${one.name}`)}`, 'namespace = "never"', '', ...serverTable(one)])
     ].join('\n') + '\n';
