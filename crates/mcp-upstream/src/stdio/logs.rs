@@ -29,12 +29,13 @@ impl Logs {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(other, _)| other != id);
     }
 
-    /// The call that a message which names none is for: the latest, if all are made by one verified principal.
+    /// The call that a message which names none is for: the only one that asked, or the latest if all that did are made
+    /// by one verified principal.
     pub(super) fn reader(&self) -> Option<Id> {
         let calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (id, principal) = calls.last()?;
         let is_theirs = principal.is_some() && calls.iter().all(|(_, other)| other == principal);
-        is_theirs.then(|| id.clone())
+        (is_theirs || calls.len() == 1).then(|| id.clone())
     }
 }
 
@@ -72,9 +73,12 @@ mod tests {
     }
 
     #[test]
-    fn nobody_hears_them_where_nobody_is_verified() {
+    fn of_callers_that_nobody_verified_only_a_lone_one_hears_them() {
         let logs = Logs::default();
         add(&logs, 1, None, ASKS);
+        add(&logs, 2, None, "{}");
+        assert_eq!(logs.reader(), Some(Id::from(1)));
+        add(&logs, 3, None, ASKS);
         assert_eq!(logs.reader(), None);
     }
 }
