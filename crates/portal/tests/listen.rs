@@ -83,9 +83,9 @@ async fn the_acknowledgement_comes_first_and_only_once_the_servers_listen() {
 
 #[tokio::test(start_paused = true)]
 async fn the_union_of_what_servers_offer_is_acknowledged() {
-    let a = offering(json!({ "tools": { "listChanged": true }, "prompts": {} }));
-    let b = offering(json!({ "resources": { "subscribe": true }, "tools": {} }));
-    let c = offering(json!({ "tools": {} }));
+    let a = offering(json!({ "tools": { "listChanged": true } }));
+    let b = offering(json!({ "resources": { "subscribe": false } }));
+    let c = offering(json!({ "completions": {} }));
     let builder = Portal::builder("p").server(a.server("a")).server(b.server("b")).server(c.server("c"));
     let filter = json!({
         "toolsListChanged": true, "promptsListChanged": true, "resourcesListChanged": true,
@@ -93,11 +93,13 @@ async fn the_union_of_what_servers_offer_is_acknowledged() {
     });
     let mut reply = builder.build().unwrap().call(listen(filter)).await.unwrap();
     let acknowledged = next(&mut reply).await["params"]["notifications"].clone();
-    assert_eq!(acknowledged, json!({ "toolsListChanged": true, "resourceSubscriptions": ["x://1"] }));
+    let of_b = json!({ "resourcesListChanged": true, "resourceSubscriptions": ["x://1"] });
     assert_eq!(a.params("subscriptions/listen")["notifications"], json!({ "toolsListChanged": true }));
+    // It is asked for more than it says it tells, and its acknowledgement is what counts.
+    assert_eq!(b.params("subscriptions/listen")["notifications"], of_b);
     assert_eq!(
-        b.params("subscriptions/listen")["notifications"],
-        json!({ "resourceSubscriptions": ["x://1"] })
+        acknowledged,
+        json!({ "toolsListChanged": true, "resourcesListChanged": true, "resourceSubscriptions": ["x://1"] })
     );
     assert_eq!(c.count("subscriptions/listen"), 0);
 }
@@ -178,7 +180,7 @@ async fn if_nobody_can_listen_the_method_is_unknown() {
         everything()
             .on("subscriptions/listen", |_| Ok(json!({ "error": { "code": -32601, "message": "no" } })))
     };
-    let (a, b) = (refuse(), offering(json!({ "tools": {} })));
+    let (a, b) = (refuse(), offering(json!({ "completions": {} })));
     let portal = Portal::builder("p").server(a.server("a")).server(b.server("b")).build().unwrap();
     let answer = ask(&portal, listen(json!({ "toolsListChanged": true }))).await;
     assert_eq!(answer["error"]["code"], -32601);
@@ -190,12 +192,28 @@ async fn if_nobody_can_listen_the_method_is_unknown() {
         assert_eq!(ask(&only, listen(odd)).await["error"]["code"], -32602);
     }
 
-    // One that says it tells nothing is not asked, and what the other says is all there is.
-    let (quiet, a) = (offering(json!({ "tools": { "listChanged": false } })), everything());
+    // One that has nothing that could change is not asked, and what the other says is all there is.
+    let (quiet, a) = (offering(json!({ "prompts": {} })), everything());
     let portal = Portal::builder("p").server(quiet.server("q")).server(a.server("a")).build().unwrap();
     let mut reply = portal.clone().call(listen(json!({ "toolsListChanged": true }))).await.unwrap();
     assert_eq!(next(&mut reply).await["params"]["notifications"], json!({ "toolsListChanged": true }));
     assert_eq!((quiet.count("subscriptions/listen"), a.open()), (0, 1));
+
+    // Many a server says that it tells nothing, and tells; and if it refuses, that is nothing to the others.
+    let silent = || offering(json!({ "tools": { "listChanged": false } }));
+    let refusing =
+        silent().on("subscriptions/listen", |_| Ok(json!({ "error": { "code": -32601, "message": "no" } })));
+    for (second, open) in [(refusing, 0), (silent(), 1)] {
+        let a = everything();
+        let portal = Portal::builder("p").server(second.server("q")).server(a.server("a")).build().unwrap();
+        let mut reply = portal.clone().call(listen(json!({ "toolsListChanged": true }))).await.unwrap();
+        assert_eq!(next(&mut reply).await["params"]["notifications"], json!({ "toolsListChanged": true }));
+        assert_eq!((second.count("subscriptions/listen"), second.open(), a.open()), (1, open, 1));
+        if open > 0 {
+            second.send(changed("tools"));
+            assert_eq!(next(&mut reply).await["method"], "notifications/tools/list_changed");
+        }
+    }
 
     let down = everything().on("subscriptions/listen", |_| Err(FailureKind::Unreachable));
     let mut portal = Portal::builder("p").server(down.server("a")).build().unwrap();

@@ -167,12 +167,16 @@ impl Filter {
         self.others &= wanted.others;
     }
 
-    /// Takes out what a server does not offer.
+    /// Takes out what a server has nothing of, so that it cannot change.
+    ///
+    /// Whether it says that it tells of changes is not asked: servers of 2025 say no and tell, and take subscriptions. What
+    /// is really told, the server's acknowledgement says.
     pub(crate) fn keep_offered(&mut self, offer: &Offer) {
-        self.tools &= offer.announces(Kind::Tools);
-        self.prompts &= offer.announces(Kind::Prompts);
-        self.resources &= offer.announces(Kind::Resources);
-        if !offer.has("resources", "subscribe") {
+        let has = |capability| offer.capability(capability).is_some();
+        self.tools &= has("tools");
+        self.prompts &= has("prompts");
+        self.resources &= has("resources");
+        if !has("resources") {
             self.watched.retain(|one| matches!(one, Watched::Task(_)));
         }
         if offer.extension(TASKS).is_none() {
