@@ -160,11 +160,27 @@ pub(super) fn question(request: &Message) -> Option<Fragment> {
     Fragment::parse(text).ok()
 }
 
+/// The pages that an error says the client must visit, each as if the server had asked for it. None if it names none, or
+/// asks for anything else.
+pub(super) fn pages(error: &Message) -> Option<Vec<Message>> {
+    let text = error.text();
+    let data = json::members_within(text, error.range_of(Part::Error)?).filter_map(Result::ok);
+    let data = data.into_iter().find(|member| member.key() == "data")?;
+    let pages = edit::member(data.value(), "elicitations")?;
+    let page = |page: &[u8]| {
+        let is_page = edit::is_object(page) && edit::text(page, "mode").as_deref() == Some("url");
+        let params = is_page.then(|| Fragment::parse(page.to_vec()).ok())??;
+        Some(Message::from_request(&Id::from(0), "elicitation/create", &params))
+    };
+    let pages: Option<Vec<_>> = json::elements(pages).map(|one| page(one.ok()?.value())).collect();
+    pages.filter(|pages| !pages.is_empty())
+}
+
 /// The answer to a call that has to come again with answers to these questions.
 pub(super) fn input_required<'a>(
     id: &Id,
     questions: impl Iterator<Item = (&'a str, &'a Fragment)>,
-    state: &str,
+    state: Option<&str>,
 ) -> Option<Message> {
     let mut text = br#"{"resultType":"input_required","inputRequests":{"#.to_vec();
     for (number, (key, question)) in questions.enumerate() {
@@ -175,7 +191,11 @@ pub(super) fn input_required<'a>(
         text.push(b':');
         text.extend_from_slice(question.text());
     }
-    text.extend_from_slice(format!(r#"}},"requestState":{}}}"#, json::quote(state)).as_bytes());
+    text.push(b'}');
+    if let Some(state) = state {
+        text.extend_from_slice(format!(r#","requestState":{}"#, json::quote(state)).as_bytes());
+    }
+    text.push(b'}');
     Some(Message::from_result(id, &Fragment::parse(text).ok()?))
 }
 

@@ -1,5 +1,8 @@
 //! One call: what the server says about it, as the caller may hear it.
 
+mod hear;
+mod rounds;
+
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,17 +11,16 @@ use std::task::Poll;
 
 use futures_core::Stream;
 use futures_util::stream::{self, StreamExt};
-use portcullis_mcp_jsonrpc::{Call, Failure, FailureKind, Fragment, Id, Kind, Message, Reply, code};
+use portcullis_mcp_jsonrpc::{Call, Failure, FailureKind, Id, Message, Reply, code};
 
-use super::answer::{self, Form};
-use super::builder::Sharing;
-use super::flight::{Event, Flight, Question, Way};
+use super::ChannelError;
+use super::flight::{Event, Flight, Way};
+use super::inbox::Inbox;
 use super::open::to_failure;
 use super::pool::Wanted;
-use super::request::{Method, Request};
+use super::request::Request;
 use super::service::Shared;
 use super::session::{Entry, Lease};
-use super::{ChannelError, Outgoing, edit, route};
 
 /// How many notifications may come between a question and the answer that takes it to the client.
 const MAX_DELAY: usize = 64;
@@ -34,10 +36,10 @@ struct Exchange {
     flight: Option<Box<Flight>>,
     /// Whether the call may be sent again should the server have forgotten the session.
     again: bool,
-    /// Whether it may be sent again as a task should the server say that there is no such method.
+    /// Whether the request was sent as one for a task, whose answer tells of that.
     as_task: bool,
-    /// Whether the answer to come tells of a task.
-    becomes_task: bool,
+    /// Whether it may be sent again the other way, should the server say that there is no such method.
+    may_turn: bool,
     /// The answer, once it is there.
     answered: Option<Message>,
     /// How many notifications have come since the first question.
@@ -73,50 +75,6 @@ impl Shared {
         };
         exchange.into_reply().await
     }
-
-    /// Takes up a call that waits; none if the state is not that of one.
-    async fn resume(
-        self: Arc<Self>,
-        request: Request,
-        wanted: Wanted,
-        state: &str,
-    ) -> Result<Option<Exchange>, Failure> {
-        let Some(mut flight) = self.lot.take(&request.context(&self.settings.name), state) else {
-            return Ok(None);
-        };
-        let (mut answers, mut open) = (Vec::new(), Vec::new());
-        for question in std::mem::take(&mut flight.questions) {
-            match request.response(&question.key).map(|response| Fragment::parse(response.to_vec())) {
-                Some(Ok(response)) => answers.push(Message::from_result(&question.id, &response)),
-                _ => open.push(question),
-            }
-        }
-        flight.questions = open;
-        flight.hear_from(request.level.get());
-        if let Some(level) = request.level.get() {
-            flight.session().log_from(level).await;
-        }
-        let channel = flight.session().channel.clone();
-        for message in answers {
-            let outgoing = Outgoing { message, extensions: request.extensions().clone() };
-            match channel.send(outgoing).await {
-                Ok(_) => {}
-                Err(error) => {
-                    if !matches!(error, ChannelError::Failed(_)) {
-                        flight.landed();
-                        flight.session().lose(&error);
-                    }
-                    return Err(to_failure(error));
-                }
-            }
-        }
-        let mut exchange = Exchange::new(self, request, wanted);
-        exchange.again = false;
-        exchange.as_task = false;
-        exchange.sent.store(true, Ordering::Relaxed);
-        exchange.flight = Some(flight);
-        Ok(Some(exchange))
-    }
 }
 
 impl Exchange {
@@ -128,7 +86,7 @@ impl Exchange {
             flight: None,
             again: true,
             as_task: false,
-            becomes_task: false,
+            may_turn: false,
             answered: None,
             delayed: 0,
             sent: Arc::default(),
@@ -141,17 +99,19 @@ impl Exchange {
         if let Some(level) = level {
             lease.log_from(level).await;
         }
-        self.as_task = self.request.method == Method::CallTool && lease.hello.tasks;
-        self.becomes_task = false;
+        let tool = self.request.tool().filter(|_| lease.hello.tasks);
+        self.may_turn = tool.is_some();
+        self.as_task = tool.is_some_and(|tool| lease.demands_task(tool));
         let entry = Entry {
             // Who declares nothing for this call cannot be asked during it, whatever the session was begun with.
             abilities: self.wanted.abilities(),
             may_ask: self.request.method.may_ask(),
+            inbox: Inbox::new(&lease.held),
             ..Entry::default()
         };
         entry.level.set(level);
-        let request = &self.request;
-        self.flight = Some(Box::new(Flight::new(lease, entry, |id| request.to_legacy(id, false))?));
+        let (request, as_task) = (&self.request, self.as_task);
+        self.flight = Some(Box::new(Flight::new(lease, entry, |id| request.to_legacy(id, as_task))?));
         Ok(())
     }
 
@@ -206,11 +166,6 @@ impl Exchange {
                     Event::Over(error) => self.crash(error).await,
                 }
             };
-            if self.answered.is_some() && self.request.level.get().is_some() {
-                // A server that has one channel for everything has said before the answer what belongs before it, but
-                // another task takes it here, and gets its turn now.
-                tokio::task::yield_now().await;
-            }
             match said {
                 Ok(None) => {}
                 Ok(Some(message)) => {
@@ -223,141 +178,6 @@ impl Exchange {
                 }
             }
         }
-    }
-
-    /// What the caller hears of what the server says.
-    fn hear(&mut self, message: Message, way: Way) -> Result<Option<Message>, Failure> {
-        let Some(flight) = &mut self.flight else { return Ok(None) };
-        let method = message.method().unwrap_or_default();
-        match message.kind() {
-            Kind::Request => {
-                self.ask(&message);
-                Ok(None)
-            }
-            Kind::Notification => {
-                if !flight.questions.is_empty() {
-                    self.delayed += 1;
-                }
-                match method {
-                    "notifications/progress" => {
-                        let token = self.request.token.as_deref();
-                        let own = flight.has_token(answer::progress_token(&message));
-                        Ok(token.filter(|_| own).and_then(|token| answer::progress(&message, token)))
-                    }
-                    "notifications/message" => {
-                        let wanted =
-                            answer::log_level(&message).filter(|level| self.request.level.wants(*level));
-                        Ok(wanted.map(|_| message))
-                    }
-                    "notifications/cancelled" => {
-                        if let Some(request) = message.params().and_then(|it| edit::member(it, "requestId")) {
-                            flight.withdraw(request);
-                        }
-                        Ok(None)
-                    }
-                    method if route::is_change(method) => {
-                        route::changed(flight.session(), &message);
-                        Ok(None)
-                    }
-                    method if route::is_obsolete(method) => Ok(None),
-                    _ => Ok(Some(message)),
-                }
-            }
-            Kind::Result | Kind::Error if !flight.is_answer(&message) => Ok(None),
-            Kind::Result | Kind::Error if way == Way::Session => Ok(None),
-            Kind::Result | Kind::Error => self.answer(message),
-        }
-    }
-
-    /// The answer, unless it only says that the call takes a detour.
-    fn answer(&mut self, message: Message) -> Result<Option<Message>, Failure> {
-        let Some(flight) = &mut self.flight else { return Ok(None) };
-        if message.error_code() == Some(code::METHOD_NOT_FOUND) && std::mem::take(&mut self.as_task) {
-            let request = &self.request;
-            flight.send(|id| request.to_legacy(id, true))?;
-            self.becomes_task = true;
-            return Ok(None);
-        }
-        self.as_task = false;
-        if std::mem::take(&mut self.becomes_task)
-            && let Some(task) = message.result().and_then(|result| edit::member(result, "task"))
-            && let Some(task) = edit::text(task, "taskId")
-        {
-            flight.follow(task)?;
-            return Ok(None);
-        }
-        self.answered = Some(message);
-        Ok(None)
-    }
-
-    /// The answer, as the caller gets it.
-    fn land(&mut self, answer: &Message) -> Result<Message, Failure> {
-        let flight = self.flight.take();
-        let task = flight.as_ref().is_some_and(|flight| flight.is_task());
-        if let Some(mut flight) = flight {
-            flight.landed();
-        }
-        let settings = &self.shared.settings;
-        let once = match settings.sharing {
-            Sharing::PerPrincipal => r#""ttlMs":0,"cacheScope":"private""#,
-            Sharing::Shared => r#""ttlMs":0,"cacheScope":"public""#,
-        };
-        let form = Form {
-            cache: match self.request.method {
-                Method::ListTools | Method::List => Some(&self.shared.cache),
-                Method::ReadResource => Some(once),
-                Method::CallTool | Method::GetPrompt | Method::Other => None,
-            },
-            executions: self.request.method == Method::ListTools,
-            task,
-        };
-        answer::translate(answer, &self.request.id, form)
-    }
-
-    /// A request of the server's during the call.
-    fn ask(&mut self, message: &Message) {
-        let Some(flight) = &mut self.flight else { return };
-        let Some(id) = message.id() else { return };
-        let session = flight.session();
-        if !route::is_question(message.method().unwrap_or_default()) {
-            route::simple(session, message);
-        } else if !flight.entry().abilities.can_answer(message) {
-            session.refuse(id, code::METHOD_NOT_FOUND, "the client has no such capability");
-        } else if !flight.entry().may_ask {
-            session.refuse(id, code::INTERNAL_ERROR, "nothing can be asked during this request");
-        } else if let Some(text) = answer::question(message) {
-            flight.keep(id.clone(), text);
-        } else {
-            session.refuse(id, code::INVALID_PARAMS, "the params cannot be passed on");
-        }
-    }
-
-    /// Has the call wait for its client, and says what for. Without room to wait, the server gets no answers.
-    fn park(&mut self) -> Result<Option<Message>, Failure> {
-        self.delayed = 0;
-        let Some(mut flight) = self.flight.take_if(|flight| !flight.questions.is_empty()) else {
-            return Ok(None);
-        };
-        if let Some((number, state)) =
-            self.shared.lot.ticket(&self.request.context(&self.shared.settings.name))
-        {
-            let questions = flight.questions.iter().map(|Question { key, text, .. }| (&**key, text));
-            let message = answer::input_required(&self.request.id, questions, &state)
-                .ok_or_else(|| Failure::new(FailureKind::Garbage))?;
-            match self.shared.lot.park(number, flight) {
-                Ok(()) => return Ok(Some(message)),
-                Err(back) => flight = back,
-            }
-        }
-        for question in std::mem::take(&mut flight.questions) {
-            flight.session().refuse(
-                &question.id,
-                code::INTERNAL_ERROR,
-                "too many calls wait for their clients",
-            );
-        }
-        self.flight = Some(flight);
-        Ok(None)
     }
 
     /// What to do when nothing more comes: once, to begin anew if the server has not looked at the call.

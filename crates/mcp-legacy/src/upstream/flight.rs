@@ -1,18 +1,27 @@
 //! A request that is under way to the server, whoever waits for its answer just then.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures_util::StreamExt;
 use portcullis_core::json;
-use portcullis_mcp_jsonrpc::{Failure, FailureKind, Fragment, Id, Message};
+use portcullis_mcp_jsonrpc::{Failure, FailureKind, Fragment, Id, Kind, Message};
 
 use super::level::Level;
 use super::session::{Entry, Lease, Session};
-use super::{BoxFuture, ChannelError, Incoming, Outgoing};
+use super::{BoxFuture, ChannelError, Incoming, Outgoing, edit, route};
 
 /// How many questions of the server's one answer asks; more are asked with the next.
-const MAX_QUESTIONS: usize = 32;
+pub(super) const MAX_QUESTIONS: usize = 32;
+
+/// How much of what comes while the client thinks is kept for it, in messages and bytes; the last one may be larger. Then
+/// nobody reads, and the transport holds the server back.
+const MAX_HEARD: usize = 32;
+const MAX_HEARD_BYTES: usize = 256 * 1024;
+
+/// How many messages are read in one go while the client thinks.
+const BURST: usize = 32;
 
 /// A request under way, its place in the session, and what the server has asked meanwhile.
 ///
@@ -28,6 +37,9 @@ pub(super) struct Flight {
     /// The server's name for it, once it is a task.
     task: Option<String>,
     pub(super) questions: Vec<Question>,
+    /// What came while the client was thinking.
+    heard: VecDeque<Event>,
+    heard_bytes: usize,
     asked: u32,
     over: bool,
 }
@@ -65,6 +77,15 @@ pub(super) enum Way {
     Session,
 }
 
+impl Event {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Said(message, _) => message.text().len(),
+            Self::Quiet | Self::Over(_) => 0,
+        }
+    }
+}
+
 impl Flight {
     /// Takes off: `make` gives the message under the id that it is to have.
     pub(super) fn new(
@@ -80,6 +101,8 @@ impl Flight {
             ids: Vec::with_capacity(1),
             task: None,
             questions: Vec::new(),
+            heard: VecDeque::new(),
+            heard_bytes: 0,
             asked: 0,
             over: true,
         };
@@ -151,9 +174,20 @@ impl Flight {
         self.questions.push(Question { key: format!("input-{}", self.asked), id, text });
     }
 
-    /// The server does not ask any more.
-    pub(super) fn withdraw(&mut self, request: &[u8]) {
-        self.questions.retain(|question| question.id.to_json().as_bytes() != request);
+    /// The server cancels something: a question that it does not ask any more.
+    pub(super) fn cancelled(&mut self, notification: &Message) {
+        let Some(id) = notification.params().and_then(|params| edit::member(params, "requestId")) else {
+            return;
+        };
+        self.questions.retain(|question| question.id.to_json().as_bytes() != id);
+        self.heard.retain(|event| match event {
+            Event::Said(message, _) if message.kind() == Kind::Request => {
+                let stays = message.id().is_none_or(|asked| asked.to_json().as_bytes() != id);
+                self.heard_bytes -= if stays { 0 } else { event.bytes() };
+                stays
+            }
+            _ => true,
+        });
     }
 
     /// What happens next.
@@ -161,6 +195,51 @@ impl Flight {
         if self.questions.len() >= MAX_QUESTIONS {
             return Poll::Ready(Event::Quiet);
         }
+        if let Some(event) = self.heard.pop_front() {
+            self.heard_bytes -= event.bytes();
+            return Poll::Ready(event);
+        }
+        match self.poll_server(cx) {
+            Poll::Pending if !self.questions.is_empty() => Poll::Ready(Event::Quiet),
+            polled => polled,
+        }
+    }
+
+    /// Listens to the server while the client thinks, so that a ping is answered and a question can be withdrawn. Ready
+    /// when nothing more is to be read until the client comes back.
+    pub(super) fn tend(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..BURST {
+            if self.heard.len() >= MAX_HEARD || self.heard_bytes >= MAX_HEARD_BYTES {
+                return Poll::Ready(());
+            }
+            let event = ready!(self.poll_server(cx));
+            let last = match &event {
+                Event::Said(message, _) => {
+                    let method = message.method().unwrap_or_default();
+                    if message.kind() == Kind::Request && !route::is_question(method) {
+                        route::simple(&self.lease, message);
+                        continue;
+                    }
+                    if method == "notifications/cancelled" {
+                        self.cancelled(message);
+                        continue;
+                    }
+                    self.is_answer(message)
+                }
+                Event::Over(_) | Event::Quiet => true,
+            };
+            self.heard_bytes += event.bytes();
+            self.heard.push_back(event);
+            if last {
+                return Poll::Ready(());
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// The next thing that the server says, or that happens to it.
+    fn poll_server(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         let deserted = match self.entry.inbox.poll(cx) {
             Poll::Ready(Some(message)) => return Poll::Ready(Event::Said(message, Way::Session)),
             Poll::Ready(None) => true,
@@ -185,7 +264,6 @@ impl Flight {
                 Poll::Ready(Some(Err(error))) => self.crash(error),
                 Poll::Ready(None) => self.crash(ChannelError::Failed(closed())),
                 Poll::Pending if deserted => self.crash(ChannelError::Broken(closed())),
-                Poll::Pending if !self.questions.is_empty() => Poll::Ready(Event::Quiet),
                 Poll::Pending => Poll::Pending,
             };
         }

@@ -9,6 +9,9 @@ use super::listen::Filter;
 /// The versions that are spoken, the one that is asked for first.
 pub(super) const VERSIONS: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
 
+/// How much a server may say of itself, since it is kept as long as the session.
+const MAX_DISCOVER: usize = 256 * 1024;
+
 /// The result of `initialize`, as far as anybody asks again.
 #[derive(Clone, Debug)]
 pub(super) struct Hello {
@@ -17,19 +20,22 @@ pub(super) struct Hello {
     pub(super) logging: bool,
     /// Whether tools can be called as tasks.
     pub(super) tasks: bool,
-    /// The changes that the server tells of.
+    /// The changes that the server may tell of.
     pub(super) offers: Offers,
     /// What `server/discover` is answered.
     pub(super) discover: Fragment,
 }
 
-/// The changes that a server tells of.
+/// The changes that a server may tell of: those of what it has.
+///
+/// Many declare `listChanged: false`, or no `subscribe`, and yet tell and take subscriptions. A client of the past hears of
+/// these changes, because it is told whatever the server says, and so must a client of 2026-07-28, who is told nothing but
+/// what was acknowledged. An acknowledgement therefore means: whatever the server tells of this comes to you.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Offers {
     tools: bool,
     prompts: bool,
     resources: bool,
-    subscribe: bool,
 }
 
 impl Hello {
@@ -52,22 +58,25 @@ impl Hello {
                 .and_then(|range| capabilities.get(range))
                 .is_some_and(|value| value == b"true" || edit::is_object(value))
         };
+        let discover = discover(
+            capabilities,
+            edit::member(result, "instructions").filter(|value| value.first() == Some(&b'"')),
+            object("serverInfo"),
+            cache,
+        );
+        if discover.text().len() > MAX_DISCOVER {
+            return Err(format!("the server says more of itself than {MAX_DISCOVER} bytes"));
+        }
         Ok(Self {
             version,
             logging: says(&["logging"]),
             tasks: says(&["tasks", "requests", "tools", "call"]),
             offers: Offers {
-                tools: says(&["tools", "listChanged"]),
-                prompts: says(&["prompts", "listChanged"]),
-                resources: says(&["resources", "listChanged"]),
-                subscribe: says(&["resources", "subscribe"]),
+                tools: says(&["tools"]),
+                prompts: says(&["prompts"]),
+                resources: says(&["resources"]),
             },
-            discover: discover(
-                capabilities,
-                edit::member(result, "instructions").filter(|value| value.first() == Some(&b'"')),
-                object("serverInfo"),
-                cache,
-            ),
+            discover,
         })
     }
 }
@@ -100,13 +109,13 @@ fn discover(
 }
 
 impl Offers {
-    /// What of a filter the server can live up to.
+    /// What of a filter can be passed on.
     pub(super) fn of(self, wanted: &Filter) -> Filter {
         Filter {
             tools: wanted.tools && self.tools,
             prompts: wanted.prompts && self.prompts,
             resources: wanted.resources && self.resources,
-            uris: if self.subscribe { wanted.uris.clone() } else { Vec::new() },
+            uris: if self.resources { wanted.uris.clone() } else { Vec::new() },
         }
     }
 }
@@ -134,13 +143,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_long_to_be_kept_is_refused() {
+        let long =
+            |bytes| format!(r#"{{"protocolVersion":"2025-11-25","instructions":"{}"}}"#, "x".repeat(bytes));
+        assert!(hello(&long(MAX_DISCOVER / 2)).is_ok());
+        assert!(hello(&long(MAX_DISCOVER)).unwrap_err().contains("more of itself"));
+        assert!(hello(&long(16 << 20)).is_err());
+    }
+
+    #[test]
     fn becomes_what_discover_is_answered() {
         let hello = hello(
             r#"{"protocolVersion":"2025-11-25","instructions":"Be kind.","serverInfo":{"name":"s","version":""},"capabilities":{"tasks":{"requests":{"tools":{"call":{}}}},"tools":{"listChanged":true},"resources":{"subscribe":false},"logging":{}}}"#,
         )
         .unwrap();
         assert!(hello.logging && hello.tasks && hello.offers.tools);
-        assert!(!hello.offers.subscribe && !hello.offers.prompts);
+        assert!(hello.offers.resources && !hello.offers.prompts);
         assert_eq!(
             hello.discover.text(),
             r#"{"resultType":"complete","ttlMs":0,"cacheScope":"private","supportedVersions":["2026-07-28"],"capabilities":{"tools":{"listChanged":true},"resources":{"subscribe":false},"logging":{}},"instructions":"Be kind.","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"s","version":""}}}"#

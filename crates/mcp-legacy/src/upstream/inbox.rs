@@ -1,7 +1,8 @@
 //! What reaches a call or a subscription from outside of its own stream, while nobody may be reading.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use portcullis_mcp_jsonrpc::Message;
@@ -9,13 +10,19 @@ use portcullis_mcp_jsonrpc::Message;
 /// How many messages wait.
 const MAX_MESSAGES: usize = 64;
 
-/// How many bytes wait; one message is always taken.
-const MAX_BYTES: usize = 4 << 20;
+/// How many bytes wait in one inbox, and in all of a session. An empty inbox takes a message however large it is, as long
+/// as there is room in the session for any.
+const MAX_BYTES: usize = 1 << 20;
+const MAX_HELD: usize = 32 << 20;
+
+/// How many bytes wait in all inboxes of a session.
+pub(super) type Held = Arc<AtomicUsize>;
 
 /// A bounded queue with one reader. Whoever writes never waits: behind one call's message stand those of all others.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     state: Mutex<State>,
+    held: Held,
 }
 
 #[derive(Debug, Default)]
@@ -29,20 +36,34 @@ struct State {
 }
 
 impl State {
-    fn pop(&mut self) -> Option<Message> {
+    fn pop(&mut self, held: &Held) -> Option<Message> {
         let message = self.messages.pop_front()?;
         self.complained = false;
         self.bytes -= message.text().len();
+        held.fetch_sub(message.text().len(), Ordering::Relaxed);
         Some(message)
     }
 }
 
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        self.held.fetch_sub(self.lock().bytes, Ordering::Relaxed);
+    }
+}
+
 impl Inbox {
+    /// One whose bytes count among the session's.
+    pub(super) fn new(held: &Held) -> Self {
+        Self { state: Mutex::default(), held: held.clone() }
+    }
+
     /// Adds a message; false if there is no room or nobody will read it.
     pub(super) fn push(&self, message: &Message) -> bool {
         let mut state = self.lock();
         let bytes = state.bytes + message.text().len();
-        let full = state.messages.len() >= MAX_MESSAGES || !state.messages.is_empty() && bytes > MAX_BYTES;
+        let full = state.messages.len() >= MAX_MESSAGES
+            || !state.messages.is_empty() && bytes > MAX_BYTES
+            || self.held.load(Ordering::Relaxed) >= MAX_HELD;
         if full && !std::mem::replace(&mut state.complained, true) {
             tracing::warn!(method = message.method(), "nobody reads; what a server says is dropped");
         }
@@ -50,6 +71,7 @@ impl Inbox {
             return false;
         }
         state.bytes = bytes;
+        self.held.fetch_add(message.text().len(), Ordering::Relaxed);
         state.messages.push_back(message.clone());
         let waker = state.waker.take();
         drop(state);
@@ -73,7 +95,7 @@ impl Inbox {
     /// The next message; `None` once it is closed and empty.
     pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         let mut state = self.lock();
-        if let Some(message) = state.pop() {
+        if let Some(message) = state.pop(&self.held) {
             return Poll::Ready(Some(message));
         }
         if state.closed {
@@ -87,7 +109,7 @@ impl Inbox {
 
     /// The next message, if one is there.
     pub(super) fn try_pop(&self) -> Option<Message> {
-        self.lock().pop()
+        self.lock().pop(&self.held)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -97,7 +119,7 @@ impl Inbox {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+    #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic")]
 
     use portcullis_mcp_jsonrpc::Fragment;
 
@@ -117,6 +139,18 @@ mod tests {
         let inbox = Inbox::default();
         assert!(inbox.push(&message(2 * MAX_BYTES)), "one is always taken");
         assert!(!inbox.push(&message(1)));
+    }
+
+    #[test]
+    fn all_of_a_session_are_bounded_together() {
+        let held = Held::default();
+        let inboxes: Vec<_> = (0..100).map(|_| Inbox::new(&held)).collect();
+        let taken = inboxes.iter().filter(|inbox| inbox.push(&message(MAX_BYTES))).count();
+        assert_eq!(taken, MAX_HELD / MAX_BYTES);
+        assert!(inboxes[0].try_pop().is_some());
+        assert!(inboxes[99].push(&message(1)));
+        drop(inboxes);
+        assert_eq!(held.load(Ordering::Relaxed), 0);
     }
 
     #[test]

@@ -20,8 +20,9 @@ use super::route;
 use super::service::Shared;
 use super::session::Lease;
 
-/// How many resources one subscription is about; more are not acknowledged.
+/// How many resources one subscription is about, and how long their names may be; more are not acknowledged.
 const MAX_URIS: usize = 256;
+const MAX_URI: usize = 4096;
 
 /// How long the acknowledgement waits for the server's stream, and for it to watch what it is asked to.
 const HEARD: Duration = Duration::from_secs(1);
@@ -58,6 +59,7 @@ impl Filter {
                 "resourcesListChanged" => filter.resources = yes,
                 "resourceSubscriptions" => {
                     filter.uris = json::from_slice(member.value()).ok()?;
+                    filter.uris.retain(|uri| uri.len() <= MAX_URI);
                     filter.uris.sort_unstable();
                     filter.uris.dedup();
                     filter.uris.truncate(MAX_URIS);
@@ -256,7 +258,7 @@ struct Seat {
 impl Seat {
     /// Takes a place, and waits until nothing is missed any more.
     async fn take(lease: Lease, filter: Filter) -> Self {
-        let listener = Arc::new(Listener { filter, inbox: Inbox::default() });
+        let listener = Arc::new(Listener { filter, inbox: Inbox::new(&lease.held) });
         let number = lease.next_id();
         lease.add_listener(number, &listener);
         let mut seat = Self { lease, number, listener, joined: Vec::new(), since: Instant::now() };

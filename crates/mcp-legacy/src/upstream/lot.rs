@@ -1,11 +1,14 @@
 //! Where calls wait that the server has asked something during, until their client answers.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use portcullis_mcp_jsonrpc::code;
-use portcullis_seal::{Context, KeyRing};
+use portcullis_seal::{self as seal, KeyRing};
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::flight::Flight;
@@ -13,8 +16,8 @@ use super::flight::Flight;
 /// Bytes of what is sealed: the instance, the number and the expiry.
 const INSTANCE: usize = 16;
 
-/// Calls that wait for their client. Nobody looks at their streams meanwhile, so what they hold is what the transport
-/// has read before it noticed.
+/// Calls that wait for their client. A task for each answers what the server's machine wants to know meanwhile, and keeps
+/// a little of what it says.
 pub(super) struct Lot {
     keys: KeyRing,
     /// Tells this process from others with the same keys: a number means nothing to them.
@@ -29,7 +32,47 @@ pub(super) struct Lot {
 #[derive(Default)]
 struct Places {
     next: u64,
-    parked: HashMap<u64, (Instant, Box<Flight>)>,
+    parked: HashMap<u64, Parked>,
+}
+
+struct Parked {
+    expiry: Instant,
+    place: Arc<Place>,
+    tender: AbortHandle,
+}
+
+/// Where a call is until somebody takes it.
+struct Place(Mutex<Option<Box<Flight>>>);
+
+impl Place {
+    fn take(&self) -> Option<Box<Flight>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn tend(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(flight) => flight.tend(cx),
+            None => Poll::Ready(()),
+        }
+    }
+}
+
+impl Parked {
+    fn new(expiry: Instant, flight: Box<Flight>) -> Self {
+        let session = flight.session().clone();
+        let place = Arc::new(Place(Mutex::new(Some(flight))));
+        let tended = place.clone();
+        let tender = session.spawn(async move { poll_fn(|cx| tended.tend(cx)).await });
+        Self { expiry, place, tender }
+    }
+}
+
+impl Drop for Parked {
+    fn drop(&mut self) {
+        self.tender.abort();
+        // The task may live a little longer, and its call must not.
+        drop(self.place.take());
+    }
 }
 
 impl Lot {
@@ -44,7 +87,7 @@ impl Lot {
     /// A ticket for the next call to be parked, to be presented under the same context.
     ///
     /// None if there is no room, or no ticket can be made.
-    pub(super) fn ticket(&self, context: &Context) -> Option<(u64, String)> {
+    pub(super) fn ticket(&self, context: &seal::Context) -> Option<(u64, String)> {
         let number = {
             let mut places = self.lock();
             if places.parked.len() >= self.max {
@@ -65,12 +108,12 @@ impl Lot {
         if places.parked.len() >= self.max {
             return Err(flight);
         }
-        places.parked.insert(number, (expiry, flight));
+        places.parked.insert(number, Parked::new(expiry, flight));
         Ok(())
     }
 
     /// The call that a ticket is for. A ticket is good for one time, under its own context, until it expires.
-    pub(super) fn take(&self, context: &Context, ticket: &str) -> Option<Box<Flight>> {
+    pub(super) fn take(&self, context: &seal::Context, ticket: &str) -> Option<Box<Flight>> {
         let payload = self.keys.open(context, ticket)?;
         let (instance, rest) = payload.split_first_chunk::<INSTANCE>()?;
         let (number, rest) = rest.split_first_chunk()?;
@@ -79,14 +122,14 @@ impl Lot {
             return None;
         }
         let taken = self.lock().parked.remove(&u64::from_le_bytes(*number));
-        taken.map(|(_, flight)| flight)
+        taken.and_then(|parked| parked.place.take())
     }
 
     /// Gives up the calls whose clients did not come back in time.
     pub(super) fn expire(&self) {
         let now = Instant::now();
-        let expired: Vec<_> = self.lock().parked.extract_if(|_, (expiry, _)| *expiry <= now).collect();
-        for (_, (_, flight)) in expired {
+        let expired: Vec<_> = self.lock().parked.extract_if(|_, parked| parked.expiry <= now).collect();
+        for flight in expired.into_iter().filter_map(|(_, parked)| parked.place.take()) {
             tracing::info!("a call is given up whose client did not answer in time");
             for question in &flight.questions {
                 flight.session().refuse(

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use http::Extensions;
 use portcullis_mcp_jsonrpc::{Failure, FailureKind, Fragment, Id, Kind, Message, code};
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::hello::{Hello, VERSIONS};
@@ -61,7 +62,7 @@ impl Shared {
     async fn open(self: &Arc<Self>, key: &Key, client_info: Option<&str>) -> Result<Arc<Session>, Failure> {
         let opening = async {
             let channel = self.connect.connect(key.principal.as_ref()).await?;
-            let closing = Closing(Some(channel.clone()));
+            let closing = Closing(Some(channel.clone()), Handle::current());
             let session = self.initialize(&channel, key, client_info.unwrap_or(CLIENT_INFO)).await;
             let session = Arc::new(session?);
             closing.keep();
@@ -121,7 +122,7 @@ async fn sweep(shared: Weak<Shared>, pause: Duration) {
 }
 
 /// Closes a channel on which no session came about.
-struct Closing(Option<Arc<dyn Channel>>);
+struct Closing(Option<Arc<dyn Channel>>, Handle);
 
 impl Closing {
     fn keep(mut self) {
@@ -132,7 +133,8 @@ impl Closing {
 impl Drop for Closing {
     fn drop(&mut self) {
         if let Some(channel) = self.0.take() {
-            tokio::spawn(async move { channel.close().await });
+            // Where the runtime ends, this is called outside of it.
+            self.1.spawn(async move { channel.close().await });
         }
     }
 }

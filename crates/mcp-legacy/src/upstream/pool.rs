@@ -149,7 +149,11 @@ impl Pool {
                 }
                 Err(Closed::Ended) => {}
             },
-            Some(Place::Opening { done, .. }) => return Look::Wait(done.clone()),
+            // Without a sender, whoever was to begin it has gone under.
+            Some(Place::Opening { done, .. }) if done.has_changed().is_ok() => {
+                return Look::Wait(done.clone());
+            }
+            Some(Place::Opening { .. }) => {}
             Some(Place::Failed { until, trouble, .. }) if Instant::now() < *until => {
                 return Look::No(trouble.to_failure());
             }
@@ -196,7 +200,7 @@ impl Pool {
         let now = Instant::now();
         let mut over = Vec::new();
         self.lock().retain(|_, place| match place {
-            Place::Opening { .. } => true,
+            Place::Opening { done, .. } => done.has_changed().is_ok(),
             Place::Failed { until, .. } => now < *until + BACK_OFF.1,
             Place::Open(session) => {
                 let stays = session.idle_since().is_none_or(|since| now < since + idle);

@@ -200,6 +200,11 @@ impl Request {
             .bytes(message.arguments().unwrap_or_default())
     }
 
+    /// The tool that is called, if it is a call of one.
+    pub(super) fn tool(&self) -> Option<&str> {
+        self.message.name().filter(|_| self.method == Method::CallTool)
+    }
+
     /// What layers attached to the call.
     pub(super) fn extensions(&self) -> &Extensions {
         &self.extensions

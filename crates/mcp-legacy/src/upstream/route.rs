@@ -1,9 +1,9 @@
 //! What the server says of its own accord: to whom it goes.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use portcullis_mcp_jsonrpc::{Fragment, Kind, Message, code};
 use tokio::time::Instant;
 
@@ -45,15 +45,10 @@ pub(super) async fn pump(session: Arc<Session>) {
     loop {
         let opened = Instant::now();
         let ended = match session.channel.listen().await {
-            Ok(Some(mut incoming)) => {
+            Ok(Some(incoming)) => {
+                let _reading = session.ear.read(&session, incoming);
                 session.heard.send_replace(true);
-                loop {
-                    match incoming.next().await {
-                        Some(Ok(message)) => unsolicited(&session, message),
-                        Some(Err(error)) => break Some(error),
-                        None => break None,
-                    }
-                }
+                poll_fn(|cx| session.ear.poll(&session, cx)).await
             }
             Ok(None) => {
                 session.heard.send_replace(true);

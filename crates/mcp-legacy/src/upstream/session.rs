@@ -1,37 +1,33 @@
 //! One session with the server: its channel, and who is in it.
 
-use std::collections::HashMap;
+mod ear;
+mod errands;
+
+use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
 
-use futures_util::StreamExt;
-use http::Extensions;
-use portcullis_mcp_jsonrpc::{Failure, FailureKind, Fragment, Id, Message};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
+use self::ear::Ear;
+use self::errands::MAX_ERRANDS;
 use super::capabilities::Abilities;
 use super::hello::Hello;
-use super::inbox::Inbox;
-use super::level::{Level, LevelCell};
+use super::inbox::{Held, Inbox};
+use super::level::LevelCell;
 use super::listen::Listener;
 use super::pool::Key;
 use super::service::Shared;
 use super::subscriptions::Subscriptions;
-use super::{Channel, ChannelError, Outgoing, route};
+use super::{Channel, ChannelError};
 
-/// How many messages may be on their way to the server that nobody waits for.
-const MAX_ERRANDS: usize = 64;
-
-/// How long such a message may take, and how long the server may take to do what the session itself asks for.
-const ERRAND: Duration = Duration::from_secs(10);
-
-/// How long a call waits for the level of the server's log.
-const SET_LEVEL: Duration = Duration::from_secs(2);
+/// How many tools are remembered of which calls must be tasks, and how long their names may be.
+const MAX_TASK_TOOLS: usize = 256;
+const MAX_TOOL_NAME: usize = 256;
 
 /// One session with the server.
 pub(super) struct Session {
@@ -42,6 +38,9 @@ pub(super) struct Session {
     pub(super) subscriptions: Subscriptions,
     /// Whether it is settled how the server tells of its own accord: a stream is open, or there is none.
     pub(super) heard: watch::Sender<bool>,
+    pub(super) ear: Ear,
+    /// What waits in all inboxes of the session.
+    pub(super) held: Held,
     /// The level of the server's log, once it was set.
     level: LevelCell,
     ids: AtomicI64,
@@ -60,6 +59,8 @@ struct Members {
     listeners: HashMap<i64, Arc<Listener>>,
     active: usize,
     used: Instant,
+    /// Tools whose calls must be tasks, as far as that was found out.
+    task_tools: HashSet<Box<str>>,
     /// Whether nobody new is let in.
     ended: bool,
     pump: Option<AbortHandle>,
@@ -101,6 +102,8 @@ impl Session {
             home,
             subscriptions: Subscriptions::default(),
             heard: watch::Sender::new(false),
+            ear: Ear::default(),
+            held: Held::default(),
             level: LevelCell::default(),
             ids: AtomicI64::new(used_ids + 1),
             members: Mutex::new(Members {
@@ -108,6 +111,7 @@ impl Session {
                 listeners: HashMap::new(),
                 active: 0,
                 used: Instant::now(),
+                task_tools: HashSet::new(),
                 ended: false,
                 pump: None,
             }),
@@ -201,78 +205,23 @@ impl Session {
         (only || self.key.principal.is_some()).then(|| latest.clone())
     }
 
+    /// Whether calls of this tool are known to have to be tasks.
+    pub(super) fn demands_task(&self, tool: &str) -> bool {
+        self.lock().task_tools.contains(tool)
+    }
+
+    /// Remembers what was found out about a tool, as far as there is room: without it, a call only takes longer.
+    pub(super) fn note_task(&self, tool: &str, demanded: bool) {
+        let mut members = self.lock();
+        if !demanded {
+            members.task_tools.remove(tool);
+        } else if members.task_tools.len() < MAX_TASK_TOOLS && tool.len() <= MAX_TOOL_NAME {
+            members.task_tools.insert(tool.into());
+        }
+    }
+
     pub(super) fn listeners(&self) -> Vec<Arc<Listener>> {
         self.lock().listeners.values().cloned().collect()
-    }
-
-    /// Sends the server a message that nobody waits for.
-    pub(super) fn tell(&self, message: Message) {
-        let Ok(permit) = self.errands.clone().try_acquire_owned() else {
-            if !self.complained.swap(true, Ordering::Relaxed) {
-                tracing::warn!("a server takes messages too slowly; some are dropped");
-            }
-            return;
-        };
-        let channel = self.channel.clone();
-        self.runtime.spawn(async move {
-            let sent = timeout(ERRAND, async {
-                let outgoing = Outgoing { message, extensions: Extensions::new() };
-                let mut incoming = channel.send(outgoing).await?;
-                // What a request of this kind is answered, nobody asks for; but it must not end before.
-                while let Some(message) = incoming.next().await {
-                    message?;
-                }
-                Ok::<_, ChannelError>(())
-            });
-            if let Ok(Err(error)) = sent.await {
-                tracing::debug!(%error, "a message to the server got lost");
-            }
-            drop(permit);
-        });
-    }
-
-    /// Tells the server that its request came to nothing.
-    pub(super) fn refuse(&self, request: &Id, code: i64, text: &str) {
-        self.tell(Message::from_error(Some(request), code, text, None));
-    }
-
-    /// Asks the server something that concerns the session.
-    pub(super) async fn ask(
-        self: &Arc<Self>,
-        method: &str,
-        params: &Fragment,
-        limit: Duration,
-    ) -> Result<Message, ChannelError> {
-        let id = Id::from(self.next_id());
-        let message = Message::from_request(&id, method, params);
-        let asked = timeout(limit, async {
-            let mut incoming = self.channel.send(Outgoing { message, extensions: Extensions::new() }).await?;
-            while let Some(message) = incoming.next().await {
-                let message = message?;
-                if message.is_answer() && message.id() == Some(&id) {
-                    return Ok(message);
-                }
-                route::unsolicited(self, message);
-            }
-            Err(ChannelError::Failed(Failure::new(FailureKind::Close)))
-        });
-        asked.await.unwrap_or_else(|_| Err(ChannelError::Failed(Failure::new(FailureKind::Timeout))))
-    }
-
-    /// Has the server tell what a call wants to hear. What others want to hear less of is kept from them here, so the
-    /// level is only ever lowered.
-    pub(super) async fn log_from(self: &Arc<Self>, level: Level) {
-        if !self.hello.logging || self.level.wants(level) {
-            return;
-        }
-        let params = Fragment::parse(format!(r#"{{"level":"{}"}}"#, level.as_str()));
-        let Ok(params) = params else { return };
-        match self.ask("logging/setLevel", &params, SET_LEVEL).await {
-            // A server that says no will say no again.
-            Ok(_) if !self.level.wants(level) => self.level.set(Some(level)),
-            Ok(_) => {}
-            Err(error) => tracing::debug!(%error, "the level of the server's log could not be set"),
-        }
     }
 
     /// Lets nobody in any more, and has subscriptions go elsewhere. Calls that are under way go on as far as they can.
@@ -325,6 +274,11 @@ impl Session {
             let channel = self.channel.clone();
             self.runtime.spawn(async move { channel.close().await });
         }
+    }
+
+    /// Takes what the server has said of its own accord by now to whom it belongs.
+    pub(super) fn catch_up(&self) {
+        self.ear.catch_up(self);
     }
 
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {

@@ -29,7 +29,7 @@ pub(super) struct Subscriptions {
 #[derive(Debug, Default)]
 struct Table {
     uris: HashMap<Arc<str>, Want>,
-    /// What may have to be done.
+    /// What may have to be done; each resource once.
     work: VecDeque<Arc<str>>,
     working: bool,
 }
@@ -38,6 +38,8 @@ struct Table {
 struct Want {
     count: usize,
     state: State,
+    /// Whether it stands among the work: once is enough, however fast subscriptions come and go.
+    queued: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +53,16 @@ enum State {
 enum Step {
     Subscribe,
     Unsubscribe,
+}
+
+impl Table {
+    fn queue(&mut self, uri: Arc<str>) {
+        if let Some(want) = self.uris.get_mut(&uri)
+            && !std::mem::replace(&mut want.queued, true)
+        {
+            self.work.push_back(uri);
+        }
+    }
 }
 
 impl Subscriptions {
@@ -84,7 +96,7 @@ impl Subscriptions {
     }
 
     fn kick(&self, session: &Arc<Session>, mut table: MutexGuard<'_, Table>, uri: Arc<str>) {
-        table.work.push_back(uri);
+        table.queue(uri);
         if !std::mem::replace(&mut table.working, true) {
             drop(table);
             session.spawn(work(session.clone()));
@@ -118,7 +130,8 @@ impl Subscriptions {
     fn next(&self) -> Option<(Arc<str>, Step)> {
         let mut table = self.lock();
         while let Some(uri) = table.work.pop_front() {
-            let Some(want) = table.uris.get(&uri) else { continue };
+            let Some(want) = table.uris.get_mut(&uri) else { continue };
+            want.queued = false;
             match (want.count, want.state) {
                 (0, State::Subscribed) => return Some((uri, Step::Unsubscribe)),
                 (0, _) => {
@@ -138,7 +151,7 @@ impl Subscriptions {
             want.state = state;
         }
         // What is wanted may have changed meanwhile.
-        table.work.push_back(uri);
+        table.queue(uri);
         drop(table);
         self.settled.send_replace(());
     }

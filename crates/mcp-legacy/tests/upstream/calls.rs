@@ -1,5 +1,6 @@
 //! What becomes of ordinary calls.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -263,7 +264,6 @@ async fn a_call_hears_the_log_from_its_own_level_on() {
             if peer.method() == "tools/call" {
                 peer.log("debug", "details").await;
                 peer.log("error", "trouble").await;
-                tokio::task::yield_now().await;
             }
             peer.answer("{}").await;
         });
@@ -312,6 +312,42 @@ async fn a_tool_that_must_be_a_task_looks_like_any_other() {
         text(&messages[1]),
         r#"{"jsonrpc":"2.0","id":5,"result":{"resultType":"complete","content":[],"_meta":{}}}"#
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_found_out_of_a_tool_is_remembered_for_the_session() {
+    let strict = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let demands = strict.clone();
+    let server = Server::new(Style::Streams, move |peer: Peer| {
+        let demands = demands.clone();
+        async move {
+            let task = peer.param(&["task"]).is_some();
+            let strict = demands.load(std::sync::atomic::Ordering::SeqCst)
+                && peer.param(&["name"]).as_deref() == Some(r#""slow""#);
+            match peer.method() {
+                "tools/call" if task != strict => peer.refuse(-32601).await,
+                "tools/call" if task => peer.answer(r#"{"task":{"taskId":"t1"}}"#).await,
+                _ => peer.answer(r#"{"content":[]}"#).await,
+            }
+        }
+    });
+    let client = Client::new(&server.upstream());
+    let mut before = 0;
+    // Found out, remembered, not taken for another tool's; and unlearned when it is not so any more.
+    for (tool, is_strict, calls) in
+        [("slow", true, 2), ("slow", true, 1), ("fast", true, 1), ("slow", false, 2), ("slow", false, 1)]
+    {
+        strict.store(is_strict, std::sync::atomic::Ordering::SeqCst);
+        assert!(client.tool("1", tool).await.result().is_some(), "{tool} {is_strict}");
+        let now = server.count("tools/call");
+        assert_eq!(now - before, calls, "{tool} {is_strict}");
+        before = now;
+    }
+
+    // A server that refuses both ways is asked both ways, and no more.
+    let server = Server::new(Style::Streams, async |peer: Peer| peer.refuse(-32601).await);
+    assert_eq!(Client::new(&server.upstream()).tool("1", "a").await.error_code(), Some(-32601));
+    assert_eq!(server.count("tools/call"), 2);
 }
 
 #[tokio::test(start_paused = true)]

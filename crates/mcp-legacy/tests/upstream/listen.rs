@@ -58,24 +58,52 @@ async fn what_was_asked_for_is_acknowledged_and_told() {
     }
 }
 
+/// Lets servers watch resources that begin with `a`, and no others.
+async fn choosy(peer: Peer) {
+    match peer.param(&["uri"]) {
+        Some(uri) if peer.method() == "resources/subscribe" && !uri.starts_with("\"a") => peer.refuse(-1).await,
+        _ => peer.answer("{}").await,
+    }
+}
+
 #[tokio::test(start_paused = true)]
-async fn what_the_server_does_not_offer_is_not_acknowledged() {
-    let server = server(Style::Streams);
+async fn what_the_server_has_is_told_of_whatever_it_declares() {
+    let server = Server::new(Style::Streams, choosy);
     server.says_hello(
-        r#"{"protocolVersion":"2025-06-18","capabilities":{"tools":{"listChanged":true},"resources":{}}}"#,
+        r#"{"protocolVersion":"2025-06-18","capabilities":{"tools":{"listChanged":false},"resources":{"subscribe":false}}}"#,
     );
     let client = Client::new(&server.upstream());
-    let mut some = listen(
-        &client,
-        "1",
-        r#""toolsListChanged":true,"resourcesListChanged":true,"resourceSubscriptions":["a:1"]"#,
-    )
-    .await;
+    let filter = r#""toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true,"resourceSubscriptions":["a:1","b:1"]"#;
+    let mut some = listen(&client, "1", filter).await;
     assert_eq!(
         part(&next(&mut some).await, &["params", "notifications"]).unwrap(),
-        r#"{"toolsListChanged":true}"#
+        r#"{"toolsListChanged":true,"resourcesListChanged":true,"resourceSubscriptions":["a:1"]}"#
     );
-    let mut none = listen(&client, "2", r#""promptsListChanged":true"#).await;
+    let link = server.link();
+    for list in ["tools", "prompts", "resources"] {
+        link.change(&format!("{list}/list_changed")).await;
+    }
+    link.tell(r#"{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"a:1"}}"#).await;
+    for method in ["tools/list_changed", "resources/list_changed", "resources/updated"] {
+        assert_eq!(next(&mut some).await.method().unwrap(), format!("notifications/{method}"));
+    }
+    assert!(is_quiet(&mut some).await);
+
+    // What it says of itself stays what it says.
+    let found = client.ask("2", "server/discover", "").await;
+    assert_eq!(
+        part(&found, &["result", "capabilities"]).unwrap(),
+        r#"{"tools":{"listChanged":false},"resources":{"subscribe":false}}"#
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_server_does_not_have_is_not_acknowledged() {
+    let server = server(Style::Streams);
+    server.says_hello(r#"{"protocolVersion":"2025-06-18","capabilities":{"tools":{"listChanged":true}}}"#);
+    let client = Client::new(&server.upstream());
+    let none = r#""promptsListChanged":true,"resourceSubscriptions":["a:1"]"#;
+    let mut none = listen(&client, "2", none).await;
     assert_eq!(part(&next(&mut none).await, &["params", "notifications"]).unwrap(), "{}");
     assert!(is_quiet(&mut none).await);
     assert_eq!(server.count("resources/subscribe"), 0);

@@ -11,6 +11,7 @@
 mod calls;
 mod client;
 mod listen;
+mod pages;
 mod parking;
 mod server;
 mod sessions;

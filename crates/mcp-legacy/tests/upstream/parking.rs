@@ -240,7 +240,7 @@ async fn a_server_that_floods_a_waiting_call_is_held_back() {
     let client = Client::new(&server.upstream()).can(CAN).meta(r#""progressToken":1"#);
     let (_, state) = asked(&client, "1").await;
     tokio::time::sleep(Duration::from_secs(300)).await;
-    assert!(said.load(std::sync::atomic::Ordering::SeqCst) < 10);
+    assert!(said.load(std::sync::atomic::Ordering::SeqCst) < 50);
     let last = client.ask("2", "tools/call", &retry(&state, r#"{"input-1":{}}"#)).await;
     assert_eq!(part(&last, &["result", "said"]).unwrap(), "1");
 }
@@ -294,4 +294,103 @@ async fn a_call_that_waited_too_long_for_its_server_fails() {
     // The next call finds a new session.
     asked(&client, "3").await;
     assert_eq!(server.count("initialize"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_is_answered_while_the_client_thinks() {
+    let server = Server::new(Style::Streams, async |peer: Peer| {
+        let mut answer = peer.begin_ask("elicitation/create", FORM).await;
+        // A server that gives up whoever does not answer its pings.
+        for round in 0..200 {
+            let pong = tokio::time::timeout(Duration::from_secs(5), peer.ask("ping", "{}")).await;
+            let unknown = peer.ask("tasks/get", "{}").await;
+            assert!(pong.expect("no pong").result().is_some() && unknown.error_code() == Some(-32601));
+            if round % 10 == 0 {
+                peer.progress(round).await;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if answer.try_recv().is_ok() {
+                return peer.answer(r#"{"said":"in time"}"#).await;
+            }
+        }
+    });
+    let client = Client::new(&server.upstream()).can(CAN).meta(r#""progressToken":1"#);
+    let (_, state) = asked(&client, "1").await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let all = client.all("2", "tools/call", &retry(&state, r#"{"input-1":{}}"#)).await;
+    assert_eq!(said(all.last().unwrap()).unwrap(), r#""in time""#);
+    let told: Vec<_> = all.iter().filter_map(|it| part(it, &["params", "progress"])).collect();
+    assert!(told.len() >= 6, "what came meanwhile is told: {told:?}");
+    assert!(told.is_sorted_by_key(|it| it.parse::<u32>().unwrap()), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_can_be_withdrawn_while_the_client_thinks() {
+    for style in BOTH {
+        let server = Server::new(style, async |peer: Peer| {
+            let _answer = peer.begin_ask("elicitation/create", FORM).await;
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            peer.say(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":100}}"#)
+                .await;
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            peer.answer(r#"{"said":"never mind"}"#).await;
+        });
+        let client = Client::new(&server.upstream()).can(CAN);
+        let (_, state) = asked(&client, "1").await;
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        let answer = client.ask("2", "tools/call", &retry(&state, r#"{"input-1":{}}"#)).await;
+        assert_eq!(said(&answer).unwrap(), r#""never mind""#, "{style:?}");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(server.answers(&portcullis_mcp_jsonrpc::Id::from(100)), 0, "{style:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_came_while_the_client_thought_is_still_there() {
+    for style in BOTH {
+        let server = Server::new(style, async |peer: Peer| {
+            let _answer = peer.begin_ask("elicitation/create", FORM).await;
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            peer.answer(r#"{"said":"too late"}"#).await;
+            // And nonsense after it.
+            peer.answer(r#"{"said":"again"}"#).await;
+        });
+        let client = Client::new(&server.upstream()).can(CAN);
+        let (_, state) = asked(&client, "1").await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let answer = client.ask("2", "tools/call", &retry(&state, r#"{"input-1":{}}"#)).await;
+        assert_eq!(said(&answer).unwrap(), r#""too late""#, "{style:?}");
+        assert_eq!(server.count("notifications/cancelled"), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn questions_by_the_thousand_wait_at_the_server_while_the_client_thinks() {
+    let server = Server::new(Style::Streams, async |peer: Peer| {
+        for _ in 0..1000 {
+            drop(peer.begin_ask("elicitation/create", FORM).await);
+        }
+        std::future::pending().await
+    });
+    let client = Client::new(&server.upstream()).can(CAN);
+    let (mut questions_asked, mut state) = asked(&client, "1").await;
+    for round in 0..3 {
+        assert!((1..=32).contains(&questions_asked.len()), "{}", questions_asked.len());
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        let responses: Vec<_> = questions_asked.iter().map(|(key, _)| format!(r#""{key}":{{}}"#)).collect();
+        let again = retry(&state, &format!("{{{}}}", responses.join(",")));
+        (questions_asked, state) = questions(&client.ask(&format!("{round}"), "tools/call", &again).await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_wait_end_with_the_service() {
+    let server = Server::new(Style::Streams, asking);
+    let upstream = server.upstream();
+    asked(&Client::new(&upstream).can(CAN), "1").await;
+    drop(upstream);
+    server.until("notifications/cancelled", 1).await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert!(server.link().closed.load(std::sync::atomic::Ordering::SeqCst));
+    server.until_dropped().await;
 }

@@ -38,6 +38,8 @@ pub(crate) struct Server {
     pub(crate) silent: AtomicBool,
     pub(crate) deaf: AtomicBool,
     asked: AtomicI64,
+    /// How many channels are held.
+    wires: AtomicI64,
 }
 
 /// One channel.
@@ -86,6 +88,7 @@ impl Server {
             silent: AtomicBool::new(false),
             deaf: AtomicBool::new(false),
             asked: AtomicI64::new(100),
+            wires: AtomicI64::new(0),
         })
     }
 
@@ -128,6 +131,18 @@ impl Server {
             |all: &Vec<Message>| all.iter().filter(|it| it.method() == Some(method)).count() >= count;
         heard.wait_for(enough).await.unwrap();
         self.heard(method)
+    }
+
+    /// How often this request of the server's was answered.
+    pub(crate) fn answers(&self, id: &Id) -> usize {
+        self.heard.borrow().iter().filter(|message| message.is_answer() && message.id() == Some(id)).count()
+    }
+
+    /// Waits until nobody holds a channel any more.
+    pub(crate) async fn until_dropped(&self) {
+        while self.wires.load(Ordering::SeqCst) > 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
     }
 
     /// Waits for an answer to this request of the server's.
@@ -278,6 +293,7 @@ impl Connect for Door {
                 negotiated: Mutex::default(),
             });
             server.links.send_modify(|links| links.push((principal.cloned(), link.clone())));
+            server.wires.fetch_add(1, Ordering::SeqCst);
             Ok(Arc::new(Wire(link)) as Arc<dyn Channel>)
         }
         .boxed()
@@ -285,6 +301,12 @@ impl Connect for Door {
 }
 
 struct Wire(Arc<Link>);
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.0.server.wires.fetch_sub(1, Ordering::SeqCst);
+    }
+}
 
 impl Channel for Wire {
     fn send(&self, outgoing: Outgoing) -> BoxFuture<'_, Result<Incoming, ChannelError>> {
