@@ -49,7 +49,7 @@ where
     let Some(id) = message.id().filter(|_| message.kind() == Kind::Request).cloned() else {
         return Ok(Reply::accepted());
     };
-    if let Some(answer) = local::answer(&session, &message, &id, limits).await {
+    if let Some(answer) = local::answer(&session, &message, &id) {
         return Ok(Reply::message(answer));
     }
     let Ok(mut under_way) = session.begin(&id, limits) else {
@@ -58,6 +58,11 @@ where
     };
     let inner = Inner::new(service, session, head, limits);
     match message.method() {
+        Some("resources/subscribe") => {
+            return Ok(told(under_way, id.clone(), |_| async move {
+                Ok(local::subscribe(&inner.session, &message, &id, &inner.limits).await)
+            }));
+        }
         Some("tasks/cancel") => {
             return Ok(told(under_way, id.clone(), |out| tasks::cancel(inner, out, message, id)));
         }

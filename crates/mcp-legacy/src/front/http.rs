@@ -1,5 +1,6 @@
 //! Legacy clients that come over Streamable HTTP.
 
+mod answer;
 pub(super) mod batch;
 mod connection;
 mod deleted;

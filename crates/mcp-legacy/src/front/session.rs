@@ -9,13 +9,13 @@ use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use portcullis_core::json;
 use portcullis_mcp_jsonrpc::{Id, Kind, Message};
 use tokio::sync::{Notify, oneshot};
 
 pub use self::level::Level;
 use self::listeners::Listeners;
 pub(crate) use self::listeners::Subscriptions;
+use super::translate::notification;
 use super::{Client, Limits};
 
 /// One client's session: who it is, and what changes while it lasts.
@@ -42,6 +42,7 @@ struct State {
     /// Requests to the client that wait for an answer.
     asked: Vec<(Id, oneshot::Sender<Message>)>,
     counter: u64,
+    closed: bool,
 }
 
 /// A message that has no place in the session: an answer to nothing, or no message for a session at all.
@@ -98,11 +99,21 @@ impl Session {
     }
 
     fn cancel(&self, notification: &Message) {
-        let Some(id) = notification.params().and_then(cancelled_id) else { return };
+        let Some(id) = notification::cancels(notification) else { return };
         let mut state = self.state();
         while let Some(place) = state.calls.iter().position(|(_, under_way, _)| *under_way == id) {
             // The request may have been answered this very moment.
             let _ = state.calls.swap_remove(place).2.send(());
+        }
+    }
+
+    /// Cancels every request that is under way, and every one that is still to come: the session is over.
+    pub(crate) fn close(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        for (_, _, cancel) in std::mem::take(&mut state.calls) {
+            // The request may have been answered this very moment.
+            let _ = cancel.send(());
         }
     }
 
@@ -114,7 +125,11 @@ impl Session {
             return Err(Full);
         }
         let number = state.count();
-        state.calls.push((number, id.clone(), cancel));
+        if state.closed {
+            let _ = cancel.send(());
+        } else {
+            state.calls.push((number, id.clone(), cancel));
+        }
         drop(state);
         Ok(UnderWay { session: Arc::clone(self), number, cancelled })
     }
@@ -235,15 +250,5 @@ impl Drop for Asked {
             state.asked.swap_remove(place);
         }
         state.shrink();
-    }
-}
-
-/// `requestId` of the params of `notifications/cancelled`.
-fn cancelled_id(params: &[u8]) -> Option<Id> {
-    let range = json::find(params, &["requestId"]).ok()??;
-    let raw = params.get(range)?;
-    match json::from_slice::<i64>(raw) {
-        Ok(number) => Some(Id::from(number)),
-        Err(_) => json::from_slice::<String>(raw).ok().map(|text| Id::from(text.as_str())),
     }
 }

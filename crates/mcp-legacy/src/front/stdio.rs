@@ -2,6 +2,7 @@
 
 mod desk;
 mod era;
+mod hold;
 mod lines;
 mod settings;
 mod write;

@@ -16,6 +16,7 @@ pub(crate) struct Client {
     pub(crate) session: Option<String>,
     pub(crate) version: Option<&'static str>,
     pub(crate) principal: Option<Principal>,
+    pub(crate) accept: &'static str,
 }
 
 pub(crate) fn initialize(version: &str) -> String {
@@ -33,7 +34,13 @@ pub(crate) fn call(id: u32) -> String {
 
 impl Client {
     pub(crate) fn new(front: Front<Scripted>) -> Self {
-        Self { front, session: None, version: None, principal: None }
+        let accept = "application/json, text/event-stream";
+        Self { front, session: None, version: None, principal: None, accept }
+    }
+
+    /// The same, who would rather have events.
+    pub(crate) fn prefers_events(self) -> Self {
+        Self { accept: "text/event-stream, application/json", ..self }
     }
 
     /// Opens a session.
@@ -62,7 +69,7 @@ impl Client {
         if let Some(principal) = &self.principal {
             request = request.extension(principal.clone());
         }
-        request.header("accept", "application/json, text/event-stream")
+        request.header("accept", self.accept)
     }
 
     pub(crate) async fn send<B>(&self, request: Request<B>) -> Response<Body>

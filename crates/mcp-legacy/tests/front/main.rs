@@ -8,8 +8,10 @@
 )]
 
 mod batch;
+mod cancel;
 mod client;
 mod era;
+mod events;
 mod hostile;
 mod input;
 mod listen;

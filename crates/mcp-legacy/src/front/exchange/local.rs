@@ -9,13 +9,10 @@ use crate::front::{Level, Limits, Session};
 /// What only 2026-07-28 has, and what no modern server can be asked for.
 const UNKNOWN: [&str; 4] = ["server/discover", "subscriptions/listen", "tasks/list", "tasks/update"];
 
-/// Answers what concerns the session alone; none for everything else.
-pub(super) async fn answer(
-    session: &Session,
-    message: &Message,
-    id: &Id,
-    limits: &Limits,
-) -> Option<Message> {
+const NO_URI: &str = "Invalid params: the URI is missing, or is not a string";
+
+/// Answers at once what concerns the session alone; none for everything else.
+pub(super) fn answer(session: &Session, message: &Message, id: &Id) -> Option<Message> {
     let done = || Message::from_result(id, &Fragment::empty());
     let error = |code, text: &str| Message::from_error(Some(id), code, text, None);
     Some(match message.method()? {
@@ -28,21 +25,12 @@ pub(super) async fn answer(
             }
             None => error(code::INVALID_PARAMS, "Invalid params: the level is none of the eight of syslog"),
         },
-        "resources/subscribe" => match message.name() {
-            Some(uri) => match session.subscribe(uri, limits).await {
-                Ok(()) => done(),
-                Err(Full) => {
-                    error(code::EXHAUSTED, "The session has too many subscriptions, or the URI is too long.")
-                }
-            },
-            None => error(code::INVALID_PARAMS, "Invalid params: the URI is missing, or is not a string"),
-        },
         "resources/unsubscribe" => match message.name() {
             Some(uri) => {
                 session.unsubscribe(uri);
                 done()
             }
-            None => error(code::INVALID_PARAMS, "Invalid params: the URI is missing, or is not a string"),
+            None => error(code::INVALID_PARAMS, NO_URI),
         },
         method
             if UNKNOWN.contains(&method)
@@ -52,6 +40,18 @@ pub(super) async fn answer(
         }
         _ => return None,
     })
+}
+
+/// Answers `resources/subscribe`, which concerns the session alone but takes a moment.
+pub(super) async fn subscribe(session: &Session, message: &Message, id: &Id, limits: &Limits) -> Message {
+    let error = |code, text: &str| Message::from_error(Some(id), code, text, None);
+    let Some(uri) = message.name() else { return error(code::INVALID_PARAMS, NO_URI) };
+    match session.subscribe(uri, limits).await {
+        Ok(()) => Message::from_result(id, &Fragment::empty()),
+        Err(Full) => {
+            error(code::EXHAUSTED, "The session has too many subscriptions, or the URI is too long.")
+        }
+    }
 }
 
 fn level(message: &Message) -> Option<Level> {

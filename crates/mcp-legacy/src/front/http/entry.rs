@@ -30,6 +30,7 @@ struct Streams {
     opened: u64,
     replies: Vec<Arc<Stream>>,
     notifications: Option<Arc<Stream>>,
+    closed: bool,
 }
 
 /// How reluctantly a session is given up when there are too many.
@@ -87,24 +88,28 @@ impl Entry {
         stream
     }
 
-    /// The session's stream of notifications: the one that is open, or a new one with a name of its own.
+    /// The session's stream of notifications: the one that is open, or a new one with a name of its own; none if the
+    /// session was closed this very moment.
     pub(super) fn notifications(
         &self,
         name: Box<str>,
         source: impl FnOnce() -> Source,
         manners: Manners,
         keeping: &Keeping,
-    ) -> Hold {
+    ) -> Option<Hold> {
         let mut streams = self.streams();
+        if streams.closed {
+            return None;
+        }
         let open = streams.notifications.as_ref().filter(|stream| !stream.is_spent());
         if let Some(stream) = open {
-            return stream.hold();
+            return Some(stream.hold());
         }
         let outbox = Outbox::new(name, keeping.bounds.clone());
         let stream = Arc::new(Stream::new(outbox, manners, None, source()));
         let hold = stream.hold();
         streams.notifications = Some(stream);
-        hold
+        Some(hold)
     }
 
     /// The stream that was given this name.
@@ -119,12 +124,13 @@ impl Entry {
         self.streams().purge(after_end);
     }
 
-    /// Ends whatever is going on.
+    /// Ends whatever is going on, and whatever begins from now on.
     pub(super) fn close(&self) {
-        let streams = std::mem::take(&mut *self.streams());
+        let streams = std::mem::replace(&mut *self.streams(), Streams { closed: true, ..Streams::default() });
         for stream in streams.replies.into_iter().chain(streams.notifications) {
             stream.give_up();
         }
+        self.session.close();
     }
 
     pub(super) fn touch(&self, now: u64) {

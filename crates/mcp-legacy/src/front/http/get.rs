@@ -70,5 +70,5 @@ where
     let name = shared.tokens.name_stream(&entry.number).map_err(|_| refuse::no_such_session())?;
     let source = || Source::reply(listen(service, Arc::clone(&entry.session), head, &shared.limits), None);
     let manners = shared.manners(entry.session.client().version);
-    Ok(entry.notifications(name.into(), source, manners, &shared.keeping))
+    entry.notifications(name.into(), source, manners, &shared.keeping).ok_or_else(refuse::no_such_session)
 }

@@ -19,6 +19,16 @@ use crate::front::Limits;
 ///
 /// See the [crate's documentation](crate) for what it does and an example.
 ///
+/// # JSON or events
+///
+/// A request is answered with JSON where it can be, since some clients bound the size of an event and of nothing else. It
+/// is answered with an event stream where the server says something before its answer, or says nothing for three times the
+/// decoder's [`keep_alive`](DecodeLayer::keep_alive). A client whose `Accept` prefers event streams (`text/event-stream` comes
+/// first, or has the higher weight) gets a stream in any case, and at once, so that it can lose its connection at any moment
+/// and come back.
+///
+/// # Replicas
+///
 /// A service that this layer made and its clones share their sessions. Another one that the same layer made serves the same
 /// ids, as another replica would, but has a memory of its own.
 #[derive(Clone)]

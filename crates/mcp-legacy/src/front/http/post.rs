@@ -1,22 +1,20 @@
 //! What a legacy client posts: requests, notifications, answers.
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body::Body as HttpBody;
 use portcullis_core::{Body, BoxError, Principal, Trail, Verdict};
 use portcullis_mcp_jsonrpc::{
-    Call, Decode, Kind, Message, Rejection, Reply, ReplyTo, code, header::MCP_SESSION_ID,
+    Call, Decode, Kind, Message, Rejection, Reply, ReplyTo, code,
+    header::{self, MCP_SESSION_ID},
 };
 use tower_service::Service;
 
+use super::answer::{answer, json};
 use super::batch::{self, Sent};
-use super::connection::Connection;
 use super::entry::Entry;
 use super::refuse;
 use super::service::LAYER;
@@ -87,14 +85,14 @@ where
 {
     let trail = Trail::enter(&mut head.extensions);
     let principal = head.extensions.get::<Principal>().cloned();
-    let (client, answer) = match initialize(service, &message, head).await {
+    let (client, welcome) = match initialize(service, &message, head).await {
         Ok(opened) => opened,
         Err(refused) => return json(refused.into_text()),
     };
     let token = shared.tokens.seal(principal.as_ref(), &client.to_bytes(), shared.now());
     match token.ok().and_then(|token| HeaderValue::try_from(token).ok()) {
         Some(token) => {
-            let mut response = json(answer.into_text());
+            let mut response = json(welcome.into_text());
             response.headers_mut().insert(MCP_SESSION_ID, token);
             response
         }
@@ -118,25 +116,11 @@ where
     S::Error: Into<BoxError>,
     S::Future: Send,
 {
-    let (message, head, to) = addressed(message, head);
-    let session = Arc::clone(&entry.session);
-    let mut reply = match exchange(service, session, message, head, &shared.limits).await {
-        Ok(reply) => reply,
-        Err(failure) => return json(to.failure(&failure).into_text()),
-    };
-    let extensions = std::mem::take(reply.extensions_mut());
-    let mut source = Source::reply(reply, Some(to));
-    let mut response = match first(&mut source, shared.decode.keep_alive_after()).await {
-        First::Answers(answers) => {
-            json(answers.into_iter().next().map(Message::into_text).unwrap_or_default())
-        }
-        First::Stream(messages) => stream(shared, entry, messages, source),
-    };
-    if let Some(more) = extensions.get::<http::HeaderMap>() {
-        response.headers_mut().extend(more.clone());
-    }
-    *response.extensions_mut() = extensions;
-    response
+    let prefers_events = header::accepts(&head.headers).prefers_event_stream;
+    let source = Source::calls([call(shared, entry, service, message, head)]);
+    let alone =
+        |answers: Vec<Message>| answers.into_iter().next().map(Message::into_text).unwrap_or_default();
+    answer(shared, entry, source, prefers_events, alone).await
 }
 
 async fn many<S>(
@@ -168,18 +152,24 @@ where
     if requests.is_empty() {
         return Ok(accepted());
     }
-    let calls = requests.into_iter().map(|message| {
-        let (message, head, to) = addressed(message, head.clone());
-        let (service, session) = (service.clone(), Arc::clone(&entry.session));
-        let limits = shared.limits.clone();
-        let start: Start = Box::pin(async move { exchange(service, session, message, head, &limits).await });
-        (start, to)
-    });
-    let mut source = Source::calls(calls);
-    Ok(match first(&mut source, shared.decode.keep_alive_after()).await {
-        First::Answers(answers) => json(batch::write(&answers)),
-        First::Stream(messages) => stream(shared, &entry, messages, source),
-    })
+    let prefers_events = header::accepts(&head.headers).prefers_event_stream;
+    let calls =
+        requests.into_iter().map(|message| call(shared, &entry, service.clone(), message, head.clone()));
+    let source = Source::calls(calls);
+    Ok(answer(shared, &entry, source, prefers_events, |answers| batch::write(&answers)).await)
+}
+
+/// A request of the session, ready to be asked.
+fn call<S>(shared: &Arc<Shared>, entry: &Entry, service: S, message: Message, head: Parts) -> (Start, ReplyTo)
+where
+    S: Service<Call, Response = Reply> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+{
+    let (message, head, to) = addressed(message, head);
+    let (shared, session) = (Arc::clone(shared), Arc::clone(&entry.session));
+    let start = async move { exchange(service, session, message, head, &shared.limits).await };
+    (Box::pin(start), to)
 }
 
 /// The message, the head, and the address of the answer.
@@ -188,47 +178,6 @@ pub(crate) fn addressed(message: Message, head: Parts) -> (Message, Parts, Reply
     let to = call.reply_to(LAYER);
     let (message, head) = call.into_parts();
     (message, head, to)
-}
-
-/// What a source begins with.
-enum First {
-    /// Answers, and nothing after them.
-    Answers(Vec<Message>),
-    /// Something else than answers, or nothing for so long that only an event stream keeps the connection open.
-    Stream(Vec<Message>),
-}
-
-async fn first(source: &mut Source, patience: Duration) -> First {
-    let mut said = Vec::new();
-    let reading = poll_fn(|cx| {
-        while let Some(message) = ready!(source.poll_message(cx)) {
-            let is_answer = message.is_answer();
-            said.push(message);
-            if !is_answer {
-                return Poll::Ready(false);
-            }
-        }
-        Poll::Ready(true)
-    });
-    match tokio::time::timeout(patience, reading).await {
-        Ok(true) => First::Answers(said),
-        Ok(false) | Err(_) => First::Stream(said),
-    }
-}
-
-fn stream(shared: &Shared, entry: &Entry, messages: Vec<Message>, source: Source) -> Response<Body> {
-    let manners = shared.manners(entry.session.client().version);
-    // Whoever waited too long for a first message gets a comment now.
-    let comment = messages.is_empty();
-    let stream = entry.open(messages, source, manners, &shared.keeping);
-    Connection::open(stream.hold(), comment)
-}
-
-/// Errors too leave with 200: the SDKs of the time report any other status as a broken connection.
-fn json(text: Bytes) -> Response<Body> {
-    let mut response = Response::new(Body::from(text));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
 }
 
 fn accepted() -> Response<Body> {

@@ -1,8 +1,9 @@
 //! Where the events of a stream come from: the replies to one request, or to those of a batch.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use http::Extensions;
 use portcullis_mcp_jsonrpc::{Failure, FailureKind, Message, Reply, ReplyTo};
 
 /// A call that has not given its reply yet.
@@ -40,6 +41,24 @@ impl Source {
         Self { calls: calls.into_iter().map(running).collect(), turn: 0 }
     }
 
+    /// Waits until each call has given its reply or failed, and gives what came attached to the replies.
+    pub(crate) fn poll_replies(&mut self, cx: &mut Context<'_>) -> Poll<Extensions> {
+        let mut extensions = Extensions::new();
+        let mut is_ready = true;
+        for running in &mut self.calls {
+            is_ready &= running.poll_reply(cx).is_ready();
+        }
+        if !is_ready {
+            return Poll::Pending;
+        }
+        for running in &mut self.calls {
+            if let Step::Read(reply) = &mut running.step {
+                extensions.extend(std::mem::take(reply.extensions_mut()));
+            }
+        }
+        Poll::Ready(extensions)
+    }
+
     /// Gives all calls up, and answers each with what broke.
     pub(crate) fn refuse(self, failure: &Failure) -> Vec<Message> {
         self.calls.into_iter().filter_map(|running| running.to.map(|to| to.failure(failure))).collect()
@@ -74,24 +93,29 @@ impl Source {
 }
 
 impl Running {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        loop {
-            let failure = match &mut self.step {
-                Step::Start(start) => match std::task::ready!(start.as_mut().poll(cx)) {
-                    Ok(reply) => {
-                        self.step = Step::Read(reply);
-                        continue;
-                    }
-                    Err(failure) => failure,
-                },
-                Step::Read(reply) => match std::task::ready!(reply.poll_message(cx)) {
-                    Some(Ok(message)) => return Poll::Ready(Some(message)),
-                    Some(Err(failure)) => failure,
-                    None => Failure::new(FailureKind::Close),
-                },
+    /// The reply, as soon as there is one. A call that fails gives one that says so.
+    fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<&mut Reply> {
+        if let Step::Start(start) = &mut self.step {
+            let reply = match (ready!(start.as_mut().poll(cx)), &self.to) {
+                (Ok(reply), _) => reply,
+                (Err(failure), Some(to)) => Reply::message(to.failure(&failure)),
+                (Err(_), None) => Reply::accepted(),
             };
-            return Poll::Ready(self.to.as_ref().map(|to| to.failure(&failure)));
+            self.step = Step::Read(reply);
         }
+        match &mut self.step {
+            Step::Read(reply) => Poll::Ready(reply),
+            Step::Start(_) => Poll::Pending,
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        let failure = match ready!(ready!(self.poll_reply(cx)).poll_message(cx)) {
+            Some(Ok(message)) => return Poll::Ready(Some(message)),
+            Some(Err(failure)) => failure,
+            None => Failure::new(FailureKind::Close),
+        };
+        Poll::Ready(self.to.as_ref().map(|to| to.failure(&failure)))
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use http::request::Parts;
-use portcullis_core::{BoxError, Trail, json};
+use portcullis_core::{BoxError, Trail};
 use portcullis_mcp_jsonrpc::{
     Call, Failure, FailureKind, Flaw, Id, Kind, Message, Reply, ReplyTo, check_meta, code,
 };
@@ -15,10 +15,12 @@ use tokio::task::{AbortHandle, JoinSet};
 use tower_service::Service;
 
 use super::era::{Era, Eras};
+use super::hold::hold;
 use super::settings::Settings;
 use crate::front::http::batch::{self, Sent, Unreadable};
 use crate::front::http::source::{Source, Start};
 use crate::front::http::{addressed, is_modern};
+use crate::front::translate::notification;
 use crate::front::{Session, exchange, initialize, inner, listen};
 
 /// Takes messages, starts calls, and says what they answer. When it is dropped, everything is cancelled.
@@ -112,7 +114,7 @@ where
     async fn notice(&mut self, message: Message) {
         let method = message.method();
         if method == Some("notifications/cancelled")
-            && let Some(call) = cancelled_id(&message).and_then(|id| self.calls().remove(&id))
+            && let Some(call) = notification::cancels(&message).and_then(|id| self.calls().remove(&id))
         {
             return call.abort();
         }
@@ -272,35 +274,6 @@ async fn tell(mut source: Source, say: &mpsc::Sender<Bytes>, is_batch: bool) {
     }
 }
 
-/// The same reply, with something that is held as long as it goes on.
-fn hold<T: Send + 'static>(mut reply: Reply, held: T) -> Reply {
-    if reply.as_single().is_some() || reply.is_empty() {
-        return reply;
-    }
-    let extensions = std::mem::take(reply.extensions_mut());
-    let mut held_reply = Reply::stream(Held { reply, _held: held });
-    *held_reply.extensions_mut() = extensions;
-    held_reply
-}
-
-struct Held<T> {
-    reply: Reply,
-    _held: T,
-}
-
-impl<T> Unpin for Held<T> {}
-
-impl<T> futures_core::Stream for Held<T> {
-    type Item = Result<Message, Failure>;
-
-    fn poll_next(
-        self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Self::Item>> {
-        self.get_mut().reply.poll_message(cx)
-    }
-}
-
 fn unreadable_line(unreadable: &Unreadable) -> Message {
     let (code, id) = match unreadable {
         Unreadable::Message(error) => match error.flaw() {
@@ -310,14 +283,4 @@ fn unreadable_line(unreadable: &Unreadable) -> Message {
         Unreadable::Empty | Unreadable::TooMany(_) => (code::INVALID_REQUEST, None),
     };
     Message::from_error(id, code, &unreadable.to_string(), None)
-}
-
-/// `requestId` of the params of `notifications/cancelled`.
-fn cancelled_id(notification: &Message) -> Option<Id> {
-    let params = notification.params()?;
-    let raw = params.get(json::find(params, &["requestId"]).ok()??)?;
-    match json::from_slice::<i64>(raw) {
-        Ok(number) => Some(Id::from(number)),
-        Err(_) => json::from_slice::<String>(raw).ok().map(|text| Id::from(text.as_str())),
-    }
 }

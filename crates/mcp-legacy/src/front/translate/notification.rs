@@ -3,8 +3,8 @@
 #[cfg(test)]
 mod tests;
 
-use portcullis_core::json::{Reader, Token};
-use portcullis_mcp_jsonrpc::{Message, Part};
+use portcullis_core::json::{self, Reader, Token};
+use portcullis_mcp_jsonrpc::{Id, Message, Part};
 
 use super::{Cut, SUBSCRIPTION_ID, cut, pick, result, string};
 use crate::front::Level;
@@ -23,6 +23,15 @@ pub(in crate::front) fn passes(message: &Message, level: Option<Level>) -> bool 
 fn level_of(message: &Message) -> Option<Level> {
     let [level] = pick(message.text(), message.range_of(Part::Params)?, ["level"]);
     Level::parse(&string(message.text(), level)?)
+}
+
+/// Which request a `notifications/cancelled` is about; none if it does not say. An id that no message can have is none.
+pub(in crate::front) fn cancels(notification: &Message) -> Option<Id> {
+    let [id] = pick(notification.text(), notification.range_of(Part::Params)?, ["requestId"]);
+    match json::from_slice::<i64>(notification.text().get(id.clone()?)?) {
+        Ok(number) => Some(Id::from(number)),
+        Err(_) => string(notification.text(), id).map(|text| Id::from(&*text)),
+    }
 }
 
 /// A notification from a stream of changes, without the mark of the stream, which only 2026-07-28 has.

@@ -1,0 +1,90 @@
+//! How requests are answered: with JSON, or with an event stream.
+
+use std::future::poll_fn;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, header};
+use portcullis_core::Body;
+use portcullis_mcp_jsonrpc::Message;
+use tokio::time::timeout;
+
+use super::connection::Connection;
+use super::entry::Entry;
+use super::shared::Shared;
+use super::source::Source;
+
+/// How many times longer than a silent stream a silent server is waited for. A large answer is best given as JSON, since
+/// some clients bound the size of an event; but proxies commonly cut a connection that is silent for a minute, and then
+/// there is no answer at all.
+const PATIENCE: u32 = 3;
+
+/// Answers requests. A client that prefers events gets a stream at once, which it can come back to from the first moment
+/// on; any other gets JSON, which `write` makes of the answers, unless something is to be said before them or the
+/// connection must be kept from falling silent.
+pub(super) async fn answer(
+    shared: &Shared,
+    entry: &Entry,
+    mut source: Source,
+    prefers_events: bool,
+    write: impl FnOnce(Vec<Message>) -> Bytes,
+) -> Response<Body> {
+    if prefers_events {
+        // The head leaves before there is a reply, so nothing that comes attached to the reply can be part of it.
+        return stream(shared, entry, Vec::new(), source);
+    }
+    let keep_alive = shared.decode.keep_alive_after();
+    let replies = timeout(PATIENCE * keep_alive, poll_fn(|cx| source.poll_replies(cx))).await;
+    let Ok(extensions) = replies else { return stream(shared, entry, Vec::new(), source) };
+    let mut response = match first(&mut source, keep_alive).await {
+        First::Answers(answers) => json(write(answers)),
+        First::Stream(messages) => stream(shared, entry, messages, source),
+    };
+    if let Some(more) = extensions.get::<HeaderMap>() {
+        response.headers_mut().extend(more.clone());
+    }
+    response.extensions_mut().extend(extensions);
+    response
+}
+
+/// What a source begins with.
+enum First {
+    /// Answers, and nothing after them.
+    Answers(Vec<Message>),
+    /// Something else than answers, or nothing for so long that only an event stream keeps the connection open.
+    Stream(Vec<Message>),
+}
+
+async fn first(source: &mut Source, patience: Duration) -> First {
+    let mut said = Vec::new();
+    let reading = poll_fn(|cx| {
+        while let Some(message) = ready!(source.poll_message(cx)) {
+            let is_answer = message.is_answer();
+            said.push(message);
+            if !is_answer {
+                return Poll::Ready(false);
+            }
+        }
+        Poll::Ready(true)
+    });
+    match timeout(patience, reading).await {
+        Ok(true) => First::Answers(said),
+        Ok(false) | Err(_) => First::Stream(said),
+    }
+}
+
+fn stream(shared: &Shared, entry: &Entry, messages: Vec<Message>, source: Source) -> Response<Body> {
+    let manners = shared.manners(entry.session.client().version);
+    // Whoever waited too long for a first message gets a comment now.
+    let comment = messages.is_empty();
+    let stream = entry.open(messages, source, manners, &shared.keeping);
+    Connection::open(stream.hold(), comment)
+}
+
+/// Errors too leave with 200: the SDKs of the time report any other status as a broken connection.
+pub(super) fn json(text: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
