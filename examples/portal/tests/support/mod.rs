@@ -1,11 +1,15 @@
 //! The real program as a child process, and a raw HTTP client.
 
+#![allow(dead_code, reason = "each of the test programs uses a part of it")]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "all of this is a test")]
+
+pub(crate) mod legacy;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -33,12 +37,21 @@ pub(crate) struct Portal {
     pub(crate) health: SocketAddr,
     /// What it printed until it was up.
     pub(crate) printed: String,
+    log: Arc<Mutex<String>>,
 }
 
 impl Portal {
     /// Starts with these arguments and waits until `last` is printed.
     pub(crate) fn start(arguments: &[&str], last: &str) -> Self {
-        let mut child = command(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        Self::start_in(arguments, last, &[])
+    }
+
+    /// The same with more variables in the environment.
+    fn start_in(arguments: &[&str], last: &str, variables: &[(&str, &str)]) -> Self {
+        let mut command = command(arguments);
+        command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let log = collect(child.stderr.take().unwrap());
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut printed = String::new();
         while !printed.lines().any(|line| line.starts_with(last)) {
@@ -46,7 +59,7 @@ impl Portal {
         }
         let address = address_after(&printed, "listening on ").unwrap();
         let health = address_after(&printed, "health on ").unwrap_or(address);
-        Self { child, address, health, printed }
+        Self { child, address, health, printed, log }
     }
 
     pub(crate) fn demo() -> Self {
@@ -56,6 +69,16 @@ impl Portal {
     /// Serves a file, with health on an address of its own.
     pub(crate) fn of(file: &Path) -> Self {
         Self::start(&["--config", file.to_str().unwrap()], "health on")
+    }
+
+    /// The same with more variables in the environment.
+    pub(crate) fn of_in(file: &Path, variables: &[(&str, &str)]) -> Self {
+        Self::start_in(&["--config", file.to_str().unwrap()], "health on", variables)
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -99,9 +122,7 @@ impl Portal {
 
     /// Begins a request whose answer is a stream.
     pub(crate) fn stream(&self, method: &str, params: Value) -> Stream {
-        let mut connection = connect(self.address);
-        connection.write_all(request(method, params).as_bytes()).unwrap();
-        Stream { connection, seen: String::new() }
+        Stream::open(self.address, &request(method, params))
     }
 }
 
@@ -112,6 +133,21 @@ impl Drop for Portal {
     }
 }
 
+/// Reads all that comes, so that the writer never waits.
+fn collect(from: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+    let log = Arc::new(Mutex::new(String::new()));
+    let into = Arc::clone(&log);
+    std::thread::spawn(move || {
+        let mut from = BufReader::new(from);
+        let mut line = String::new();
+        while from.read_line(&mut line).is_ok_and(|count| count > 0) {
+            into.lock().unwrap().push_str(&line);
+            line.clear();
+        }
+    });
+    log
+}
+
 /// An answer that comes in pieces.
 pub(crate) struct Stream {
     connection: TcpStream,
@@ -119,6 +155,13 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
+    /// Sends a request whose answer is a stream.
+    pub(crate) fn open(address: SocketAddr, request: &str) -> Self {
+        let mut connection = connect(address);
+        connection.write_all(request.as_bytes()).unwrap();
+        Self { connection, seen: String::new() }
+    }
+
     /// Reads until this was seen.
     pub(crate) fn wait_for(&mut self, text: &str) {
         while !self.seen.contains(text) {
@@ -147,7 +190,7 @@ pub(crate) fn output(arguments: &[&str]) -> (i32, String, String) {
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
 
-fn command(arguments: &[&str]) -> Command {
+pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portal"));
     command.args(arguments).stdin(Stdio::null());
     command
@@ -210,7 +253,15 @@ pub(crate) fn nowhere() -> SocketAddr {
 
 pub(crate) struct Response {
     pub(crate) status: u16,
+    head: String,
     pub(crate) body: String,
+}
+
+impl Response {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
 }
 
 pub(crate) fn connect(address: SocketAddr) -> TcpStream {
@@ -226,8 +277,8 @@ pub(crate) fn exchange(address: SocketAddr, request: &str) -> Response {
     let mut text = String::new();
     connection.read_to_string(&mut text).unwrap();
     let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-    let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned();
-    Response { status, body }
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_default();
+    Response { status, head: head.to_owned(), body: body.to_owned() }
 }
 
 /// A request with all that the transport asks for.
