@@ -59,7 +59,17 @@ impl Inbox {
 
     /// Adds a message; false if there is no room or nobody will read it.
     pub(super) fn push(&self, message: &Message) -> bool {
-        let mut state = self.lock();
+        self.push_into(self.lock(), message)
+    }
+
+    /// Adds a message that says nothing new if the last one says the same.
+    pub(super) fn push_new(&self, message: &Message) -> bool {
+        let state = self.lock();
+        let known = state.messages.back().is_some_and(|last| last.text() == message.text());
+        known || self.push_into(state, message)
+    }
+
+    fn push_into(&self, mut state: MutexGuard<'_, State>, message: &Message) -> bool {
         let bytes = state.bytes + message.text().len();
         let full = state.messages.len() >= MAX_MESSAGES
             || !state.messages.is_empty() && bytes > MAX_BYTES

@@ -40,8 +40,8 @@ pub(super) struct Wanted {
     key: Key,
     /// Whether one with other capabilities of the client's will do, because the call needs none.
     any: bool,
-    /// Whether the call itself says what its client can do.
-    declared: bool,
+    /// What the call itself says its client can be asked.
+    abilities: Abilities,
     client_info: Option<String>,
 }
 
@@ -53,22 +53,27 @@ impl Wanted {
         extensions: &Extensions,
         client_info: Option<String>,
     ) -> Option<Self> {
-        let behalf = extensions.get::<OnBehalf>().map(OnBehalf::capabilities);
-        let capabilities = match declared.or(behalf) {
-            Some(declared) => Capabilities::translate(declared)?,
-            None => Capabilities::none(),
+        let declared = declared.map(Capabilities::translate);
+        let abilities = match &declared {
+            Some(declared) => declared.as_ref()?.abilities(),
+            None => Abilities::default(),
         };
+        // What a gateway asks of its own accord declares that nobody can be asked, and yet belongs where its client is.
+        let behalf =
+            extensions.get::<OnBehalf>().map(|behalf| Capabilities::translate(behalf.capabilities()));
+        let told = behalf.or(declared);
+        let any = told.is_none();
+        let capabilities = told.map_or_else(|| Some(Capabilities::none()), |told| told)?;
         let principal = match sharing {
             Sharing::PerPrincipal => extensions.get::<Principal>().cloned(),
             Sharing::Shared => None,
         };
-        let any = declared.is_none() && behalf.is_none();
-        Some(Self { key: Key { principal, capabilities }, any, declared: declared.is_some(), client_info })
+        Some(Self { key: Key { principal, capabilities }, any, abilities, client_info })
     }
 
     /// What the client can be asked.
     pub(super) fn abilities(&self) -> Abilities {
-        if self.declared { self.key.capabilities.abilities() } else { Abilities::default() }
+        self.abilities
     }
 
     /// What the server is told of the client, as JSON.
@@ -185,6 +190,17 @@ impl Pool {
             }
         };
         places.insert(key.clone(), place);
+    }
+
+    /// All sessions of one principal's.
+    pub(super) fn of(&self, principal: Option<&Principal>) -> Vec<Arc<Session>> {
+        let places = self.lock();
+        let theirs = places.iter().filter(|(key, _)| key.principal.as_ref() == principal);
+        let open = theirs.filter_map(|(_, place)| match place {
+            Place::Open(session) => Some(session.clone()),
+            Place::Opening { .. } | Place::Failed { .. } => None,
+        });
+        open.collect()
     }
 
     /// Takes a session out that is of no use any more.

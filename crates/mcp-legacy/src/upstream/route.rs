@@ -71,7 +71,7 @@ pub(super) async fn pump(session: Arc<Session>) {
 }
 
 /// Takes a message to whom it belongs, as far as that can be told without the transport's help.
-pub(super) fn unsolicited(session: &Session, message: Message) {
+pub(super) fn unsolicited(session: &Arc<Session>, message: Message) {
     let method = message.method().unwrap_or_default();
     match message.kind() {
         Kind::Request => asked(session, &message),
@@ -93,12 +93,15 @@ pub(super) fn unsolicited(session: &Session, message: Message) {
     }
 }
 
-/// Tells subscriptions of a change.
-pub(super) fn changed(session: &Session, message: &Message) {
-    for listener in session.listeners() {
-        if listener.filter.lets(message) {
-            // Whoever does not read has a change of that kind waiting already.
-            let _ = listener.inbox.push(message);
+/// Tells subscriptions of a change: those of the principal's other sessions too. Many a server tells only the session in
+/// which something was done, while a gateway may listen in another, on behalf of all of a principal's clients.
+pub(super) fn changed(session: &Arc<Session>, message: &Message) {
+    for session in session.siblings() {
+        for listener in session.listeners() {
+            if listener.filter.lets(message) {
+                // Whoever does not read has a change of that kind waiting already.
+                let _ = listener.inbox.push_new(message);
+            }
         }
     }
 }

@@ -276,8 +276,19 @@ impl Session {
         }
     }
 
+    /// This session and all others of the same principal's.
+    pub(super) fn siblings(self: &Arc<Self>) -> Vec<Arc<Self>> {
+        let mut all =
+            self.home.upgrade().map(|home| home.pool.of(self.key.principal.as_ref())).unwrap_or_default();
+        // One that has ended may still have something to say.
+        if !all.iter().any(|session| Arc::ptr_eq(session, self)) {
+            all.push(self.clone());
+        }
+        all
+    }
+
     /// Takes what the server has said of its own accord by now to whom it belongs.
-    pub(super) fn catch_up(&self) {
+    pub(super) fn catch_up(self: &Arc<Self>) {
         self.ear.catch_up(self);
     }
 

@@ -61,7 +61,9 @@ async fn what_was_asked_for_is_acknowledged_and_told() {
 /// Lets servers watch resources that begin with `a`, and no others.
 async fn choosy(peer: Peer) {
     match peer.param(&["uri"]) {
-        Some(uri) if peer.method() == "resources/subscribe" && !uri.starts_with("\"a") => peer.refuse(-1).await,
+        Some(uri) if peer.method() == "resources/subscribe" && !uri.starts_with("\"a") => {
+            peer.refuse(-1).await
+        }
         _ => peer.answer("{}").await,
     }
 }
@@ -238,4 +240,34 @@ async fn principals_hear_of_their_own_sessions_only() {
     server.links()[0].change("tools/list_changed").await;
     next(&mut hers).await;
     assert!(is_quiet(&mut his).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_told_in_one_session_are_heard_in_the_principals_others() {
+    let server = server(Style::Streams);
+    let upstream = server.upstream();
+    let client = Client::new(&upstream);
+    let able = client.clone().can(r#"{"roots":{}}"#);
+    let bob = able.clone().who(Some(user("bob")));
+    let filter = r#""toolsListChanged":true,"resourceSubscriptions":["a:1"]"#;
+    let mut hers = listen(&client, "1", filter).await;
+    let mut his = listen(&bob, "1", filter).await;
+    next(&mut hers).await;
+    next(&mut his).await;
+    able.tool("2", "a").await;
+    assert_eq!(server.links().len(), 3);
+    server.link().change("tools/list_changed").await;
+    let updated = r#"{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"a:1"}}"#;
+    server.link().tell(updated).await;
+    assert_eq!(next(&mut hers).await.method(), Some("notifications/tools/list_changed"));
+    assert_eq!(next(&mut hers).await.method(), Some("notifications/resources/updated"));
+    assert!(is_quiet(&mut his).await);
+
+    // A server that tells all its sessions says it once to whoever has not read it yet.
+    for link in server.links() {
+        link.tell(updated).await;
+    }
+    next(&mut hers).await;
+    next(&mut his).await;
+    assert!(is_quiet(&mut his).await && is_quiet(&mut hers).await);
 }

@@ -10,6 +10,7 @@
 
 mod calls;
 mod client;
+mod hostile;
 mod listen;
 mod pages;
 mod parking;

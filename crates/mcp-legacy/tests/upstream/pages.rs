@@ -34,8 +34,7 @@ async fn pages_to_visit_become_questions_and_the_retry_is_a_call() {
     let server = gated(required(&format!("[{PAGE},{PAGE}]")), 2);
     let client = Client::new(&server.upstream()).can(CAN);
     let asked = client.ask("1", "tools/call", CALL).await;
-    let page =
-        r#"{"method":"elicitation/create","params":{"mode":"url","url":"https://x.example/1","message":"Go"}}"#;
+    let page = r#"{"method":"elicitation/create","params":{"mode":"url","url":"https://x.example/1","message":"Go"}}"#;
     assert_eq!(
         part(&asked, &["result"]).unwrap(),
         format!(r#"{{"resultType":"input_required","inputRequests":{{"page-1":{page},"page-2":{page}}}}}"#)

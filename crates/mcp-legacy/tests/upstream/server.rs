@@ -37,6 +37,9 @@ pub(crate) struct Server {
     pub(crate) refuse_connections: AtomicBool,
     pub(crate) silent: AtomicBool,
     pub(crate) deaf: AtomicBool,
+    pub(crate) panics: AtomicBool,
+    /// Whether messages that nobody waits for are never taken.
+    pub(crate) stuck: AtomicBool,
     asked: AtomicI64,
     /// How many channels are held.
     wires: AtomicI64,
@@ -87,6 +90,8 @@ impl Server {
             refuse_connections: AtomicBool::new(false),
             silent: AtomicBool::new(false),
             deaf: AtomicBool::new(false),
+            panics: AtomicBool::new(false),
+            stuck: AtomicBool::new(false),
             asked: AtomicI64::new(100),
             wires: AtomicI64::new(0),
         })
@@ -138,6 +143,11 @@ impl Server {
         self.heard.borrow().iter().filter(|message| message.is_answer() && message.id() == Some(id)).count()
     }
 
+    /// How many channels somebody holds.
+    pub(crate) fn wires(&self) -> i64 {
+        self.wires.load(Ordering::SeqCst)
+    }
+
     /// Waits until nobody holds a channel any more.
     pub(crate) async fn until_dropped(&self) {
         while self.wires.load(Ordering::SeqCst) > 0 {
@@ -175,6 +185,18 @@ impl Link {
         id
     }
 
+    /// Waits for an answer to a request under this id that is about what a client says, which a pong is not.
+    pub(crate) async fn until_answer(&self, id: &str) -> Message {
+        let mut heard = self.server.heard.subscribe();
+        let is = |it: &&Message| {
+            it.is_answer()
+                && it.id().is_some_and(|it| it.to_json() == id)
+                && it.result().is_some_and(|it| it != b"{}")
+        };
+        let all = heard.wait_for(|all| all.iter().any(|it| is(&it))).await.unwrap();
+        all.iter().find(is).cloned().unwrap()
+    }
+
     /// Breaks for good.
     pub(crate) async fn break_off(&self) {
         let failure = || Err(ChannelError::Broken(Failure::new(FailureKind::Close)));
@@ -210,6 +232,11 @@ impl Peer {
             return self.link.tell.send(Ok(message)).await.is_ok();
         }
         self.stream.send(Ok(message)).await.is_ok()
+    }
+
+    /// Says something on the stream of the request, whatever it belongs to.
+    pub(crate) async fn say_here(&self, message: &str) {
+        let _ = self.stream.send(Ok(parse(message))).await;
     }
 
     pub(crate) async fn answer(&self, result: &str) {
@@ -274,6 +301,7 @@ impl Connect for Door {
         async move {
             // A connection takes a moment, in which others come.
             tokio::task::yield_now().await;
+            assert!(!server.panics.load(Ordering::SeqCst), "as it was told to");
             if server.refuse_connections.load(Ordering::SeqCst) {
                 server.links.send_modify(|_| {});
                 server.heard.send_modify(|heard| {
@@ -316,6 +344,9 @@ impl Channel for Wire {
             let (server, message) = (link.server.clone(), outgoing.message);
             if link.forgotten.load(Ordering::SeqCst) {
                 return Err(ChannelError::Forgotten);
+            }
+            if server.stuck.load(Ordering::SeqCst) && message.kind() != Kind::Request {
+                std::future::pending::<()>().await;
             }
             server.heard.send_modify(|heard| heard.push(message.clone()));
             match message.kind() {

@@ -115,6 +115,8 @@ async fn what_a_gateway_asks_uses_the_session_that_is_there() {
 
     behalf.ask("0", "tools/list", "").await;
     client.tool("0", "a").await;
+    // Whatever it says that it can itself: it cannot be asked, but belongs where its client is.
+    behalf.clone().can("{}").ask("0", "tools/list", "").await;
     gateway.ask("0", "server/discover", "").await;
     assert_eq!(server.count("initialize"), 1);
 

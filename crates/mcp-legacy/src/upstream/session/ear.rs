@@ -1,7 +1,7 @@
 //! The stream of what the server says of its own accord, which the session's pump reads.
 
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
@@ -57,7 +57,7 @@ impl Ear {
     /// Takes what comes to whom it belongs, until nothing more comes.
     pub(in crate::upstream) fn poll(
         &self,
-        session: &Session,
+        session: &Arc<Session>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<ChannelError>> {
         let mut open = self.lock();
@@ -70,7 +70,7 @@ impl Ear {
     }
 
     /// Takes what has come by now to whom it belongs.
-    pub(in crate::upstream) fn catch_up(&self, session: &Session) {
+    pub(in crate::upstream) fn catch_up(&self, session: &Arc<Session>) {
         if let Some(open) = self.lock().as_mut()
             && let Some(ended) = open.hear(session)
         {
@@ -82,7 +82,7 @@ impl Ear {
 
 impl Open {
     /// Hears what is there now: how the stream ended, if it did.
-    fn hear(&mut self, session: &Session) -> Option<Option<ChannelError>> {
+    fn hear(&mut self, session: &Arc<Session>) -> Option<Option<ChannelError>> {
         if let Some(ended) = self.ended.take() {
             return Some(ended);
         }
