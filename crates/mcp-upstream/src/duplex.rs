@@ -29,7 +29,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use portcullis_mcp_jsonrpc::{Failure, FailureKind, Fragment, Id, Kind, Message, code};
-use portcullis_mcp_legacy::upstream::{ChannelError, Incoming};
+use portcullis_mcp_legacy::upstream::ChannelError;
+use tokio::time::Instant;
 
 pub(crate) use self::exchange::{Exchange, Listener};
 use self::home::Home;
@@ -75,7 +76,17 @@ struct State {
     /// Bytes in the queues of all exchanges.
     held: usize,
     broken: Option<Cause>,
+    turn: Turn,
     foster: Option<Foster>,
+}
+
+/// What the server has asked its client.
+#[derive(Debug, Default)]
+struct Turn {
+    /// How many questions were not answered yet.
+    open: usize,
+    /// When the last one was asked or answered.
+    last: Option<Instant>,
 }
 
 /// Finds a request for a message that names none.
@@ -135,9 +146,20 @@ impl Duplex {
         Ok(Exchange::new(self.shared.clone(), id.clone()))
     }
 
-    /// As [`expect`](Self::expect), in the form that a [`Channel`](portcullis_mcp_legacy::upstream::Channel) gives.
-    pub(crate) fn incoming(&self, message: &Message) -> Result<Incoming, ChannelError> {
-        Ok(Box::pin(self.expect(message)?))
+    /// Takes note of a message that is about to be sent, if it answers a question of the server's.
+    pub(crate) fn answers(&self, message: &Message) {
+        if message.is_answer() {
+            let turn = &mut self.shared.lock().turn;
+            if turn.open > 0 {
+                *turn = Turn { open: turn.open - 1, last: Some(Instant::now()) };
+            }
+        }
+    }
+
+    /// When the server last asked its client something, or was answered. Questions are what a person or a model has to
+    /// think about, or a server could stretch its time by pings.
+    pub(crate) fn last_turn(&self) -> Option<Instant> {
+        self.shared.lock().turn.last
     }
 
     /// The stream of what belongs to no request. What came before it was opened is in it. There is one such stream: where
@@ -216,6 +238,9 @@ impl State {
         back: &mut Vec<Message>,
         wakers: &mut Vec<Waker>,
     ) {
+        if matches!(message.method(), Some("elicitation/create" | "sampling/createMessage")) {
+            self.turn = Turn { open: self.turn.open.saturating_add(1), last: Some(Instant::now()) };
+        }
         match home {
             Home::Answer(Some(id)) => self.push(id, message, limits, back, wakers),
             Home::Answer(None) => tracing::debug!("a server answered a message whose id it could not read"),

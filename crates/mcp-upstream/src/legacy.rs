@@ -23,7 +23,7 @@ use portcullis_mcp_jsonrpc::Failure;
 use portcullis_mcp_legacy::upstream::{BoxFuture, Channel, Connect};
 
 pub(crate) use self::channel::{Streamable, or_answer};
-pub(crate) use self::refused::{Refused, forgets, supported};
+pub(crate) use self::refused::{Refused, forgets};
 use crate::endpoint::Endpoint;
 
 /// Opens channels to a server of which it is known that it speaks Streamable HTTP.

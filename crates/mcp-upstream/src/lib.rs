@@ -128,6 +128,7 @@
 mod auto;
 mod body;
 mod builder;
+mod channels;
 mod circuit;
 mod client;
 mod config;
@@ -144,6 +145,7 @@ mod health;
 mod legacy;
 mod linger;
 mod patience;
+mod probe;
 mod retry;
 mod service;
 mod sse;

@@ -8,17 +8,20 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test says that it failed by a panic")]
 
 use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::net::SocketAddr;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::Either;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use portcullis_core::Body;
-use portcullis_mcp_jsonrpc::{Call, DecodeLayer, Failure, Message, Reply};
+use portcullis_mcp_jsonrpc::{Call, DecodeLayer, Failure, Fragment, Message, Reply};
 use portcullis_mcp_upstream::HttpUpstream;
 use portcullis_portal::{Builder, Portal, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -50,16 +53,45 @@ where
     address
 }
 
-/// Serves a message-level service as an MCP server.
+/// Serves a message-level service as an MCP server, which says what it speaks to whoever asks.
 pub async fn serve_messages<S>(service: S) -> SocketAddr
 where
     S: Service<Call, Response = Reply, Error = Failure> + Clone + Send + 'static,
     S::Future: Send,
 {
-    serve(DecodeLayer::new().layer(service)).await
+    serve(DecodeLayer::new().layer(Discoverable { inner: service })).await
 }
 
-/// The server at `address`, under an id, for a portal.
+/// Answers `server/discover`, so that a script need not: whether an upstream asks is the upstream's affair.
+#[derive(Clone, Debug)]
+struct Discoverable<S> {
+    inner: S,
+}
+
+impl<S: Service<Call, Response = Reply>> Service<Call> for Discoverable<S> {
+    type Response = Reply;
+    type Error = S::Error;
+    type Future = Either<Ready<Result<Reply, S::Error>>, S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, call: Call) -> Self::Future {
+        match call.message().id() {
+            Some(id) if call.method() == "server/discover" => {
+                let result = Fragment::parse(DISCOVERED).expect("an object");
+                Either::Left(ready(Ok(Reply::message(Message::from_result(id, &result)))))
+            }
+            _ => Either::Right(self.inner.call(call)),
+        }
+    }
+}
+
+/// What a server says that is asked which MCP it speaks: that of 2026-07-28.
+pub const DISCOVERED: &str = r#"{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{},"ttlMs":0,"cacheScope":"private"}"#;
+
+/// The server at `address`, under an id, for a portal, which finds out what it speaks.
 pub fn upstream(id: &str, address: SocketAddr) -> Server {
     let upstream = HttpUpstream::builder(&url(address)).expect("a URL").build().expect("an upstream");
     Server::new(id, upstream).expect("an id")
@@ -73,7 +105,7 @@ pub fn url(address: SocketAddr) -> String {
 /// Serves a portal in front of the given servers.
 pub async fn serve_portal(servers: impl IntoIterator<Item = Server>) -> SocketAddr {
     let builder = servers.into_iter().fold(Portal::builder("e2e"), Builder::server);
-    serve_messages(builder.build().expect("a portal")).await
+    serve(DecodeLayer::new().layer(builder.build().expect("a portal"))).await
 }
 
 /// A connection to a server, on which requests are written as bytes.

@@ -1,14 +1,14 @@
 //! Bad input from either side gets an error with the caller's id, or a status of 400 and more, and the next call is served.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use e2e::{PATIENCE, RawClient, ask_message, serve_messages, serve_portal, until};
+use e2e::{DISCOVERED, PATIENCE, RawClient, ask_message, serve_messages, serve_portal, until};
 use http::{HeaderName, StatusCode};
 use portcullis_mcp_jsonrpc::code;
-use portcullis_mcp_upstream::HttpUpstream;
+use portcullis_mcp_upstream::{Era, HttpUpstream};
 use portcullis_portal::Server;
 use portcullis_testkit::{Act, Ask, Scripted};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -135,8 +135,17 @@ async fn from_a_client_below_the_message() {
     }
 }
 
+/// What a server is bad at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Bad {
+    /// It answers whatever it is asked with its bytes.
+    AtAll,
+    /// It says what it speaks, as it should, and answers everything else with its bytes.
+    AtCalls,
+}
+
 /// Answers every connection's first request with these bytes, then closes or stays silent.
-async fn bad_server(answer: Vec<u8>, closes: bool) -> SocketAddr {
+async fn bad_server(answer: Vec<u8>, closes: bool, bad: Bad) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -144,7 +153,14 @@ async fn bad_server(answer: Vec<u8>, closes: bool) -> SocketAddr {
             let answer = answer.clone();
             tokio::spawn(async move {
                 let mut request = vec![0; 64 * 1024];
-                let _ = socket.read(&mut request).await;
+                let length = socket.read(&mut request).await.unwrap_or_default();
+                let is_question = String::from_utf8_lossy(&request[..length]).contains("server/discover");
+                if is_question && bad == Bad::AtCalls {
+                    let said =
+                        format!(r#"{{"jsonrpc":"2.0","id":"portcullis-probe","result":{DISCOVERED}}}"#);
+                    let _ = socket.write_all(&json(&said)).await;
+                    return;
+                }
                 let _ = socket.write_all(&answer).await;
                 if !closes {
                     let _ = tokio::time::timeout(PATIENCE, socket.read(&mut request)).await;
@@ -155,15 +171,14 @@ async fn bad_server(answer: Vec<u8>, closes: bool) -> SocketAddr {
     address
 }
 
+/// A response with a body of JSON, after which the connection is closed.
+fn json(body: &str) -> Vec<u8> {
+    let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/json\r\n";
+    format!("{head}content-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn from_a_server() {
-    let json = |body: &str| {
-        let head = format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
-        format!("{head}{body}").into_bytes()
-    };
     let stream = |events: &str| {
         format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n{events}")
             .into_bytes()
@@ -213,9 +228,18 @@ async fn from_a_server() {
         ("events of another id", stream(&format!("data: {other}\n\n")), true, code::BAD_ANSWER),
         ("events without an answer", stream(": hello\n\n"), true, code::BAD_ANSWER),
     ];
-    for (name, bytes, closes, wanted) in table {
-        let bad = bad_server(bytes, closes).await;
-        let upstream = HttpUpstream::builder(&e2e::url(bad)).unwrap();
+    let ways = [
+        ("from the first", Era::Auto, Bad::AtAll),
+        ("once it is known", Era::Auto, Bad::AtCalls),
+        ("when it was said what it speaks", Era::Modern, Bad::AtAll),
+        ("at the beginning of a session", Era::Legacy, Bad::AtAll),
+    ];
+    for ((name, bytes, closes, wanted), (way, era, at)) in
+        table.iter().flat_map(|row| ways.iter().map(move |way| (row, *way)))
+    {
+        let name = format!("{name}, {way}");
+        let bad = bad_server(bytes.clone(), *closes, at).await;
+        let upstream = HttpUpstream::builder(&e2e::url(bad)).unwrap().era(era);
         let upstream =
             upstream.head_timeout(Duration::from_millis(200)).max_event(64 * 1024).max_answer(64 * 1024);
         let bad = Server::new("bad", upstream.build().unwrap()).unwrap();
@@ -223,17 +247,17 @@ async fn from_a_server() {
         let portal = serve_portal([bad, good]).await;
 
         let (status, answer) = ask_message(portal, Ask::tool("bad_echo").id(3).http()).await;
-        assert_eq!(answer.error_code(), Some(wanted), "{name}");
+        assert_eq!(answer.error_code(), Some(*wanted), "{name}");
         assert_eq!(answer.id(), Some(&3.into()), "{name}");
         assert_eq!(status, StatusCode::OK, "{name}: a status of 401 would start a login at the wrong place");
-        assert_serves(portal, name).await;
+        assert_serves(portal, &name).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_breaks_off_mid_stream_is_told_of_in_the_stream() {
     let events = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{}}\n\ndata: {\"jsonr";
-    let bad = bad_server(events.as_bytes().to_vec(), true).await;
+    let bad = bad_server(events.as_bytes().to_vec(), true, Bad::AtCalls).await;
     let portal = serve_portal([e2e::upstream("bad", bad)]).await;
     let mut client = RawClient::connect(portal).await;
     client.send(Ask::tool("bad_echo").id(3).http()).await;
@@ -248,7 +272,8 @@ async fn a_server_that_answers_twice_is_heard_once() {
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\ndata: {once}\n\ndata: {}\n\n",
         once.replace("first", "second"),
     );
-    let portal = serve_portal([e2e::upstream("up", bad_server(twice.into_bytes(), true).await)]).await;
+    let server = bad_server(twice.into_bytes(), true, Bad::AtCalls).await;
+    let portal = serve_portal([e2e::upstream("up", server)]).await;
     let (_, answer) = ask_message(portal, Ask::tool("up_echo").id(3).http()).await;
     assert_eq!(answer.result(), Some(&br#"{"first":true}"#[..]));
 }
@@ -266,5 +291,7 @@ async fn a_client_that_stops_half_way_costs_nobody_else_anything() {
     }
     assert_serves(portal, "fifty half requests").await;
     drop(stuck);
-    until(PATIENCE, "only the whole call arrived", || probe.calls().len() == 1).await;
+    // Besides the question what the server speaks.
+    let calls = || probe.calls().iter().filter(|call| call.method() == "tools/call").count();
+    until(PATIENCE, "only the whole call arrived", || calls() == 1).await;
 }

@@ -18,7 +18,9 @@ mod listen;
 mod request;
 mod resume;
 mod session;
+mod socket;
 mod stdio;
+mod storm;
 
 use portcullis_core::Secret;
 use portcullis_mcp_jsonrpc::DecodeLayer;

@@ -2,17 +2,18 @@
 
 use std::sync::{Arc, OnceLock};
 
+use futures_util::stream;
 use http::Extensions;
 use portcullis_core::Principal;
-use portcullis_mcp_jsonrpc::{Failure, FailureKind, Message};
+use portcullis_mcp_jsonrpc::{Failure, FailureKind, Kind, Message};
 use portcullis_mcp_legacy::upstream::{BoxFuture, Channel, ChannelError, Connect, Incoming, Outgoing};
 
-use super::Found;
-use crate::Era;
+use super::{Found, verdict};
 use crate::endpoint::Endpoint;
 use crate::failure;
 use crate::legacy::{Refused, Streamable, or_answer};
 use crate::sse::{NotSse, SseChannel, open};
+use crate::{Era, channels};
 
 /// Opens channels by Streamable HTTP, or by HTTP+SSE if that is known to be what the server speaks.
 pub(crate) struct AutoConnect {
@@ -64,7 +65,7 @@ impl Either {
         // A modern server that is asked for a session on behalf of a legacy client stays one.
         if self.found.era() == Some(Era::Modern) {
             let posted = self.streamable.post(outgoing).await;
-            return self.as_well(posted).map_err(Refused::into_error);
+            return self.as_well(posted).await;
         }
         match self.streamable.post(outgoing).await {
             Err(Refused::Modern) => {
@@ -82,19 +83,23 @@ impl Either {
     }
 
     /// Whether a modern server holds sessions too. One that answers `initialize` and names no session keeps none: it could
-    /// not ask its client for anything, while in 2026-07-28 it can.
-    fn as_well(&self, posted: Result<Incoming, Refused>) -> Result<Incoming, Refused> {
-        match posted {
-            Ok(incoming) if self.streamable.has_id() => {
-                self.found.set_sessions(true);
-                Ok(incoming)
+    /// not ask its client for anything, while in 2026-07-28 it can. What says nothing of the method decides nothing.
+    async fn as_well(&self, posted: Result<Incoming, Refused>) -> Result<Incoming, ChannelError> {
+        let answer = match posted {
+            Ok(mut incoming) => channels::answer(&mut incoming).await,
+            Err(Refused::Failure(failure)) => return Err(ChannelError::Failed(failure)),
+            Err(refused) if refused.status().is_some_and(verdict::is_undecided) => {
+                return Err(refused.into_error());
             }
-            Err(Refused::Failure(failure)) => Err(Refused::Failure(failure)),
-            Ok(_) | Err(_) => {
-                self.found.set_sessions(false);
-                Err(Refused::Modern)
-            }
-        }
+            Err(_) => None,
+        };
+        let yes = match &answer {
+            Some(Ok(answer)) => answer.kind() == Kind::Result && self.streamable.has_id(),
+            Some(Err(_)) => return Ok(Box::pin(stream::iter(answer))),
+            None => false,
+        };
+        self.found.set_sessions(yes);
+        if yes { Ok(Box::pin(stream::iter(answer))) } else { Err(Refused::Modern.into_error()) }
     }
 
     /// 2025-11-25, Transports, "Backwards Compatibility": a GET that opens with an `endpoint` event is HTTP+SSE.

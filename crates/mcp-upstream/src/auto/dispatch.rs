@@ -7,17 +7,15 @@ use std::task::Poll;
 
 use futures_util::stream::{self, StreamExt};
 use http::StatusCode;
-use portcullis_mcp_jsonrpc::{
-    Call, EncodeFuture, Failure, FailureKind, Fragment, Id, LegacyClient, Message, PROTOCOL_VERSION, Reply,
-    code,
-};
+use portcullis_mcp_jsonrpc::{Call, EncodeFuture, Failure, FailureKind, LegacyClient, Message, Reply, code};
 use tower_service::Service;
 
-use super::verdict::{self, Verdict};
+use super::verdict;
 use super::{Auto, Sent};
 use crate::Era;
 use crate::duplex::Cause;
 use crate::failure;
+use crate::probe::{self, Verdict};
 use crate::service::with_nature;
 use crate::transport::Witness;
 
@@ -98,8 +96,8 @@ impl Auto {
             return Err(undecided.failure());
         }
         let is_probe = call.method() == "server/discover";
-        let probe = if is_probe { call.clone() } else { Call::new(discover()) };
-        let probed = self.probe(probe).await;
+        let question = if is_probe { call.clone() } else { Call::new(probe::discover()) };
+        let probed = self.probe(question).await;
         let verdict = probed.verdict();
         match verdict {
             Verdict::Modern => self.found().set(Era::Modern),
@@ -139,7 +137,7 @@ impl Auto {
                 // It is the very question.
                 verdict::of_discover(witness.status(), single(&outcome))
             } else {
-                self.probe(Call::new(discover())).await.verdict()
+                self.probe(Call::new(probe::discover())).await.verdict()
             };
             if verdict != Verdict::Legacy {
                 return outcome;
@@ -152,9 +150,9 @@ impl Auto {
         self.dispatch(call).await
     }
 
-    async fn probe(&self, probe: Call) -> Probed {
+    async fn probe(&self, question: Call) -> Probed {
         let witness = Arc::new(Witness::default());
-        let outcome = match self.modern(probe, Some(Arc::clone(&witness))).await {
+        let outcome = match self.modern(question, Some(Arc::clone(&witness))).await {
             Ok(reply) => whole(reply).await,
             Err(failure) => Err(failure),
         };
@@ -247,14 +245,4 @@ async fn whole(mut reply: Reply) -> Result<Reply, Failure> {
     }
     let text = "no answer to server/discover";
     Err(Failure::new(FailureKind::Garbage).with_source(text))
-}
-
-/// The question that every modern server answers and no legacy one.
-fn discover() -> Message {
-    let params = format!(
-        r#"{{"_meta":{{"io.modelcontextprotocol/protocolVersion":"{PROTOCOL_VERSION}","io.modelcontextprotocol/clientInfo":{{"name":"portcullis","version":"{}"}},"io.modelcontextprotocol/clientCapabilities":{{}}}}}}"#,
-        env!("CARGO_PKG_VERSION")
-    );
-    let params = Fragment::parse(params).unwrap_or_else(|_| Fragment::empty());
-    Message::from_request(&Id::from("portcullis-probe"), "server/discover", &params)
 }

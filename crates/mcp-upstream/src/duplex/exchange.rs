@@ -22,7 +22,8 @@ impl Exchange {
         Self { open: Some((shared, id)) }
     }
 
-    pub(super) fn empty() -> Self {
+    /// Of no request; nothing comes.
+    pub(crate) fn empty() -> Self {
         Self { open: None }
     }
 }

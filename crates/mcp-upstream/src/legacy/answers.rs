@@ -66,7 +66,7 @@ impl Answers {
                     patience.renew();
                     // Now the server waits for the client, and that may take a while.
                     if let Source::Events(events) = &mut from.source {
-                        events.set_idle(patience.limits().listen_idle);
+                        events.set_idle(expected.session().endpoint.core.limits.listen_idle);
                     }
                     return Ok(message);
                 }
@@ -82,7 +82,7 @@ impl Answers {
     /// The next message, from wherever it comes.
     async fn message(&mut self) -> Result<Message, Failure> {
         let stage = match self.from.source {
-            Source::Elsewhere => Some((Stage::Head, self.patience.limits().head)),
+            Source::Elsewhere => Some((Stage::Head, self.expected.session().endpoint.core.limits.head)),
             // The bodies of responses have an idle limit of their own.
             Source::Whole(_) | Source::Events(_) => None,
         };

@@ -47,7 +47,7 @@ impl Streamable {
             (Kind::Request, Some(id)) => Some(session.expect(id)),
             _ => None,
         };
-        let patience = Patience::new(session.endpoint.core.limits);
+        let patience = Patience::new(session.endpoint.core.limits.total);
         let sent = Sent::now(&extensions);
         let response = session.endpoint.post(message, session.headers());
         let response = response.await.map_err(Refused::Failure)?;

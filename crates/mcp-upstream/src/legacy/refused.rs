@@ -6,6 +6,7 @@ use portcullis_mcp_jsonrpc::{Failure, Id, Kind, Message, PROTOCOL_VERSION, code}
 use portcullis_mcp_legacy::upstream::ChannelError;
 
 use crate::failure;
+use crate::probe;
 
 /// Why a message was not taken.
 #[derive(Debug)]
@@ -35,11 +36,19 @@ impl Refused {
         }
     }
 
+    /// The status, of those that are known by it alone.
+    pub(crate) fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Answer(status, _) | Self::Status(status) => Some(*status),
+            Self::Forgotten | Self::Modern | Self::Failure(_) => None,
+        }
+    }
+
     /// Whether this is how a server of 2024 answers who thinks it is one of 2025 (2025-11-25, Transports, "Backwards
     /// Compatibility").
     pub(crate) fn suggests_sse(&self) -> bool {
-        let (Self::Answer(status, _) | Self::Status(status)) = self else { return false };
-        matches!(*status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED)
+        let refusals = [StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED];
+        self.status().is_some_and(|status| refusals.contains(&status))
     }
 }
 
@@ -92,17 +101,10 @@ pub(crate) fn forgets(status: StatusCode, text: &[u8]) -> bool {
 pub(crate) fn is_modern(error: &Message) -> bool {
     match error.error_code() {
         Some(code::HEADER_MISMATCH | code::MISSING_CAPABILITY) => true,
-        Some(code::UNSUPPORTED_VERSION) => supported(error)
+        Some(code::UNSUPPORTED_VERSION) => probe::supported(error)
             .is_some_and(|versions| versions.iter().any(|version| version == PROTOCOL_VERSION)),
         _ => false,
     }
-}
-
-/// The versions that an error of an unsupported version lists.
-pub(crate) fn supported(error: &Message) -> Option<Vec<String>> {
-    let error = error.error()?;
-    let range = json::find(error, &["data", "supported"]).ok()??;
-    json::from_slice(error.get(range)?).ok()
 }
 
 /// An answer that answers this request, whatever id it came with: the response it was in says which request it is for.

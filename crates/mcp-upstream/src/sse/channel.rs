@@ -9,13 +9,12 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::auto::Sent;
-use crate::duplex::{Cause, Duplex, Limits};
+use crate::duplex::{Cause, Duplex, Exchange, Limits};
 use crate::endpoint::Endpoint;
 use crate::events::Events;
 use crate::failure;
 use crate::legacy::forgets;
-use crate::patience::Patience;
-use crate::timeout::Stage;
+use crate::patience::{Patience, Timed};
 
 /// How many messages of our own wait to be posted. They are advice; more are dropped.
 const MOST_ASIDES: usize = 64;
@@ -48,12 +47,13 @@ impl SseChannel {
             return Err(ChannelError::Forgotten);
         }
         let is_request = message.kind() == Kind::Request;
-        let incoming = self.duplex.incoming(&message)?;
+        let exchange = self.duplex.expect(&message)?;
+        self.duplex.answers(&message);
         let sent = Sent::now(&extensions);
         let response = self.endpoint.post(message, HeaderMap::new()).await.map_err(ChannelError::Failed)?;
         let status = response.status();
         if status.is_success() {
-            return Ok(if is_request { self.timed(incoming) } else { incoming });
+            return Ok(if is_request { self.timed(exchange) } else { Box::pin(exchange) });
         }
         let text = self.endpoint.collect(response.into_body()).await.unwrap_or_default();
         if forgets(status, &text) {
@@ -64,38 +64,11 @@ impl SseChannel {
         Err(ChannelError::Failed(failure::of_status(status)))
     }
 
-    /// The stream is everybody's, so its silence says nothing of one request; a request has limits of its own.
-    fn timed(&self, incoming: Incoming) -> Incoming {
+    fn timed(&self, exchange: Exchange) -> Incoming {
         let limits = self.endpoint.core.limits;
-        let timed =
-            Timed { incoming, patience: Patience::new(limits), silence: Some((Stage::Head, limits.head)) };
-        Box::pin(futures_util::stream::unfold(Some(timed), |timed| async {
-            let mut timed = timed?;
-            let item = timed.next().await?;
-            let goes_on = matches!(&item, Ok(message) if !message.is_answer());
-            Some((item, goes_on.then_some(timed)))
-        }))
-    }
-}
-
-struct Timed {
-    incoming: Incoming,
-    patience: Patience,
-    silence: Option<(Stage, Duration)>,
-}
-
-impl Timed {
-    async fn next(&mut self) -> Option<Result<Message, ChannelError>> {
-        let next = futures_util::StreamExt::next(&mut self.incoming);
-        let message = match self.patience.wait(self.silence, next).await {
-            Ok(item) => item?,
-            Err(failure) => Err(ChannelError::Failed(failure)),
-        };
-        if message.as_ref().is_ok_and(|message| message.kind() == Kind::Request) {
-            self.patience.renew();
-            self.silence = self.patience.limits().listen_idle.map(|limit| (Stage::Idle, limit));
-        }
-        Some(message)
+        let patience = Patience::new(limits.total);
+        let (silence, parked) = (Some(limits.head), limits.listen_idle);
+        Timed { exchange, duplex: self.duplex.clone(), patience, silence, parked }.into_incoming()
     }
 }
 

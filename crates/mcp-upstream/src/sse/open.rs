@@ -37,7 +37,7 @@ pub(crate) async fn open(endpoint: &Endpoint) -> Result<SseChannel, NotSse> {
         return Err(NotSse::Status(response.status()));
     }
     let mut events = Events::new(response.into_body(), endpoint.max_event);
-    let patience = Patience::new(limits);
+    let patience = Patience::new(limits.total);
     let first = patience.wait(Some((Stage::Head, limits.head)), events.event()).await;
     let first = first.and_then(|event| event).map_err(NotSse::Failure)?;
     let named = first.filter(|event| event.event.as_deref() == Some(b"endpoint"));

@@ -14,6 +14,7 @@ use super::pool::Pool;
 use super::service::{Inner, StdioUpstream};
 use super::settings::Settings;
 use crate::auto::Found;
+use crate::timeout::Limits;
 use crate::{BuildError, Era, ProcessLimits};
 
 /// How many sessions there may be where nobody has one of his own: callers that can do different things have different
@@ -61,6 +62,7 @@ impl Default for Processes {
 /// | [`start_timeout`](Self::start_timeout) | 30 s |
 /// | [`max_message`](Self::max_message) | 16 MiB |
 /// | [`transfer_timeout`](Self::transfer_timeout) | 30 s |
+/// | [`total_timeout`](Self::total_timeout) | 10 min |
 /// | [`stop_timeout`](Self::stop_timeout) | 3 s |
 /// | [`restart`](Self::restart) | 500 ms, doubled up to 30 s |
 /// | [`limits`](Self::limits) | none |
@@ -94,6 +96,7 @@ pub struct StdioUpstreamBuilder {
     limits: ProcessLimits,
     max_message: usize,
     transfer_timeout: Duration,
+    total_timeout: Option<Duration>,
     stop_timeout: Duration,
     probe_timeout: Duration,
     start_timeout: Duration,
@@ -111,6 +114,7 @@ impl StdioUpstreamBuilder {
             limits: ProcessLimits::new(),
             max_message: 16 << 20,
             transfer_timeout: Duration::from_secs(30),
+            total_timeout: Limits::DEFAULT.total,
             stop_timeout: Duration::from_secs(3),
             probe_timeout: Duration::from_secs(5),
             start_timeout: Duration::from_secs(30),
@@ -194,6 +198,20 @@ impl StdioUpstreamBuilder {
         self
     }
 
+    /// The most time for a call, from when its process is there to its answer: then it fails, that call alone, and is
+    /// cancelled at the server. `subscriptions/listen` has no such limit. With a legacy server the time starts anew when
+    /// it asks something, for the client to think.
+    pub fn total_timeout(mut self, limit: Duration) -> Self {
+        self.total_timeout = Some(limit);
+        self
+    }
+
+    /// Lets a call take as long as it takes. A server that forgets a call then holds it for as long as its client waits.
+    pub fn unlimited_total_time(mut self) -> Self {
+        self.total_timeout = None;
+        self
+    }
+
     /// How long a server may take to end when its input is closed, and again when it got `SIGTERM`.
     pub fn stop_timeout(mut self, limit: Duration) -> Self {
         self.stop_timeout = limit;
@@ -237,6 +255,7 @@ impl StdioUpstreamBuilder {
             limits: self.limits,
             max_message: self.max_message,
             transfer_timeout: self.transfer_timeout,
+            total_timeout: self.total_timeout,
             stop_timeout: self.stop_timeout,
             probe_timeout: self.probe_timeout,
             first_wait: self.restart.0,
@@ -283,6 +302,9 @@ impl StdioUpstreamBuilder {
         }
         if self.max_message == 0 {
             return limit("max_message", "is zero, so no answer could be read");
+        }
+        if self.total_timeout.is_some_and(|limit| limit.is_zero()) {
+            return limit("total_timeout", "must not be zero");
         }
         let waits = [
             ("transfer_timeout", self.transfer_timeout),

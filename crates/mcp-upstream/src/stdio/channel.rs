@@ -4,15 +4,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use portcullis_core::Principal;
-use portcullis_mcp_jsonrpc::{Failure, Message};
+use portcullis_mcp_jsonrpc::{Failure, Kind, Message};
 use portcullis_mcp_legacy::upstream::{BoxFuture, Channel, ChannelError, Connect, Incoming, Outgoing};
 use tokio::time::Instant;
 
 use super::nursery::{Nursery, Owner};
 use super::process::Process;
-use super::stream;
 use crate::auto::Found;
+use crate::channels;
 use crate::duplex::Exchange;
+use crate::patience::{Patience, Timed};
 
 /// How long a process that was started to ask it what it speaks waits for the session that it was started for.
 const KEPT: Duration = Duration::from_secs(30);
@@ -74,7 +75,9 @@ impl Connect for Sessions {
                 Some(process) => process,
                 None => self.shared.nursery.start(&owner).await.map_err(|cause| cause.failure())?,
             };
-            Ok(Arc::new(StdioChannel { process, found: self.shared.found.clone() }) as Arc<dyn Channel>)
+            let total = self.shared.nursery.settings().total_timeout;
+            let found = self.shared.found.clone();
+            Ok(Arc::new(StdioChannel { process, found, total }) as Arc<dyn Channel>)
         })
     }
 }
@@ -83,6 +86,7 @@ impl Connect for Sessions {
 struct StdioChannel {
     process: Process,
     found: Arc<Found>,
+    total: Option<Duration>,
 }
 
 impl StdioChannel {
@@ -92,26 +96,28 @@ impl StdioChannel {
             Err(ChannelError::Broken(_)) => return Err(ChannelError::Forgotten),
             exchange => exchange?,
         };
-        self.process.send(&message).await.map_err(ChannelError::Broken)?;
+        self.process.duplex().answers(&message);
+        let patience = Patience::new(self.total);
+        let sent = patience.wait(None, self.process.send(&message)).await;
+        sent.map_err(ChannelError::Failed)?.map_err(ChannelError::Broken)?;
         match message.method() {
             Some("initialize") => self.confirm(exchange).await,
+            Some(_) if message.kind() == Kind::Request => {
+                let duplex = self.process.duplex().clone();
+                Ok(Timed { exchange, duplex, patience, silence: None, parked: None }.into_incoming())
+            }
             _ => Ok(Box::pin(exchange)),
         }
     }
 
     /// A server that will have no session was taken for something that it is not.
     async fn confirm(&self, mut exchange: Exchange) -> Result<Incoming, ChannelError> {
-        let mut first = stream::next(&mut exchange).await;
-        while let Some(Ok(aside)) = &first
-            && !aside.is_answer()
-        {
-            first = stream::next(&mut exchange).await;
-        }
-        match &first {
+        let answer = channels::answer(&mut exchange).await;
+        match &answer {
             Some(Ok(answer)) if answer.error_code().is_none() => {}
             _ => self.found.forget(),
         }
-        Ok(Box::pin(Once(first)))
+        Ok(Box::pin(futures_util::stream::iter(answer)))
     }
 }
 
@@ -131,19 +137,5 @@ impl Channel for StdioChannel {
 
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.process.close())
-    }
-}
-
-/// A stream of what is there already.
-struct Once(Option<Result<Message, ChannelError>>);
-
-impl futures_core::Stream for Once {
-    type Item = Result<Message, ChannelError>;
-
-    fn poll_next(
-        mut self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Self::Item>> {
-        std::task::Poll::Ready(self.0.take())
     }
 }

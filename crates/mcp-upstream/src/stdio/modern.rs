@@ -1,9 +1,11 @@
 //! Many calls of 2026-07-28 on one process.
 
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures_core::Stream;
 use portcullis_mcp_jsonrpc::{Call, Failure, FailureKind, Id, Kind, Message, Reply};
@@ -14,6 +16,8 @@ use super::process::Process;
 use super::rewrite::{self, Chosen};
 use super::stream;
 use crate::duplex::{Exchange, cancellation};
+use crate::failure;
+use crate::timeout::{Deadline, Stage};
 
 /// A process that speaks 2026-07-28.
 #[derive(Debug)]
@@ -21,18 +25,20 @@ pub(super) struct Modern {
     process: Process,
     next: AtomicI64,
     logs: Arc<Logs>,
+    total: Option<Duration>,
     used: Mutex<Instant>,
 }
 
 impl Modern {
-    pub(super) fn new(process: Process) -> Self {
+    /// `total` is the most time for one call.
+    pub(super) fn new(process: Process, total: Option<Duration>) -> Self {
         let logs = Arc::new(Logs::default());
         let readers = logs.clone();
         process.duplex().foster(move |message| match message.method() {
             Some("notifications/message") => readers.reader(),
             _ => None,
         });
-        Self { process, next: AtomicI64::new(1), logs, used: Mutex::new(Instant::now()) }
+        Self { process, next: AtomicI64::new(1), logs, total, used: Mutex::new(Instant::now()) }
     }
 
     pub(super) fn is_broken(&self) -> bool {
@@ -65,8 +71,16 @@ impl Modern {
         match self.process.duplex().expect(call.message()) {
             Ok(exchange) => {
                 self.logs.add(&call, &id);
-                let answer =
-                    Answer { modern: self.clone(), exchange, id, chosen, is_sent: false, is_over: false };
+                let total = self.total.filter(|_| call.method() != "subscriptions/listen");
+                let answer = Answer {
+                    modern: self.clone(),
+                    exchange,
+                    id,
+                    chosen,
+                    deadline: Deadline::new(total),
+                    is_sent: false,
+                    is_over: false,
+                };
                 Ok(Opened { message: call.into_parts().0, answer })
             }
             Err(_) if self.is_broken() => {
@@ -105,7 +119,7 @@ impl Opened {
     /// Sends the request and waits for the first message: if that is the answer, the reply is known to be one message.
     pub(super) async fn send(self) -> Result<Reply, Failure> {
         let Self { message, mut answer } = self;
-        answer.modern.process.send(&message).await?;
+        answer.post(&message).await?;
         answer.is_sent = true;
         drop(message);
         match stream::next(&mut answer).await {
@@ -123,8 +137,30 @@ struct Answer {
     /// The id it has in the process.
     id: Id,
     chosen: Chosen,
+    deadline: Deadline,
     is_sent: bool,
     is_over: bool,
+}
+
+impl Answer {
+    /// Sends the request, once there is room for it.
+    async fn post(&mut self, request: &Message) -> Result<(), Failure> {
+        let modern = self.modern.clone();
+        let mut sent = pin!(modern.process.send(request));
+        poll_fn(|cx| match sent.as_mut().poll(cx) {
+            Poll::Pending => self.deadline.poll(cx).map(|stage| Err(failure::of_stage(stage))),
+            sent => sent,
+        })
+        .await
+    }
+
+    /// Gives the call up: nobody waits for it any more, and the server hears of it.
+    fn expire(&mut self) -> Failure {
+        self.modern.process.cancel(cancellation(&self.id, "no answer in time"));
+        self.exchange = Exchange::empty();
+        self.is_over = true;
+        failure::of_stage(Stage::Total)
+    }
 }
 
 impl Stream for Answer {
@@ -132,7 +168,16 @@ impl Stream for Answer {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
-            let item = match ready!(Pin::new(&mut self.exchange).poll_next(cx)) {
+            let polled = match Pin::new(&mut self.exchange).poll_next(cx) {
+                Poll::Ready(polled) => polled,
+                Poll::Pending => {
+                    ready!(self.deadline.poll(cx));
+                    return Poll::Ready(Some(Err(self.expire())));
+                }
+            };
+            let item = match polled {
+                // A server that never stops to tell of its progress never has to be waited for.
+                Some(Ok(aside)) if !aside.is_answer() && self.deadline.is_over() => Err(self.expire()),
                 Some(Ok(mut message)) => {
                     let restored = self.chosen.restore(&mut message).is_some();
                     if !restored && !message.is_answer() {

@@ -9,9 +9,10 @@ use tokio::time::Instant;
 
 use super::modern::Modern;
 use super::nursery::{Nursery, Owner};
-use super::probe::{Verdict, probe};
+use super::probe::probe;
 use super::process::Process;
 use crate::duplex::Cause;
+use crate::probe::Verdict;
 
 /// Processes by owner.
 #[derive(Debug)]
@@ -151,12 +152,12 @@ async fn bring_up(nursery: &Nursery, probes: bool, owner: &Owner) -> Started {
     let process = nursery.start(owner).await.map_err(Miss::Cause)?;
     let verdict = match probes {
         true => probe(&process, nursery.settings().probe_timeout).await,
-        false => Verdict::Modern,
+        false => Ok(Verdict::Modern),
     };
     match verdict {
-        Verdict::Modern => Ok(Arc::new(Modern::new(process))),
-        Verdict::Legacy => Err(Miss::Legacy(Arc::new(Mutex::new(Some(process))))),
-        Verdict::Gone(failure) => Err(Miss::Shy(Cause::new(failure.kind(), failure.to_string()))),
+        Ok(Verdict::Modern) => Ok(Arc::new(Modern::new(process, nursery.settings().total_timeout))),
+        Ok(Verdict::Legacy | Verdict::Undecided) => Err(Miss::Legacy(Arc::new(Mutex::new(Some(process))))),
+        Err(failure) => Err(Miss::Shy(Cause::new(failure.kind(), failure.to_string()))),
     }
 }
 

@@ -12,6 +12,8 @@ pub(super) struct Settings {
     pub(super) limits: ProcessLimits,
     pub(super) max_message: usize,
     pub(super) transfer_timeout: Duration,
+    /// For one call; none is no limit.
+    pub(super) total_timeout: Option<Duration>,
     pub(super) stop_timeout: Duration,
     pub(super) probe_timeout: Duration,
     pub(super) first_wait: Duration,

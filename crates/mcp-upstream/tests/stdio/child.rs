@@ -23,7 +23,8 @@ fn serve() {
     let behaviour = std::env::var("CHILD").unwrap();
     // The harness has begun a line.
     write(b"");
-    let mut server = Server { behaviour, held: Vec::new(), cancelled: Vec::new(), initialized: false };
+    let mut server =
+        Server { behaviour, held: Vec::new(), cancelled: Vec::new(), initialized: false, asked: None };
     for line in std::io::stdin().lock().lines() {
         server.take(&Message::parse(Bytes::from(line.unwrap())).unwrap());
     }
@@ -35,6 +36,7 @@ struct Server {
     held: Vec<(Id, String)>,
     cancelled: Vec<String>,
     initialized: bool,
+    asked: Option<Id>,
 }
 
 const DISCOVERED: &str = r#"{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"ttlMs":0,"cacheScope":"private"}"#;
@@ -70,6 +72,10 @@ impl Server {
             (Some("tools/call"), Some(id)) if self.is("modern") || self.initialized => {
                 let arguments = text(message.arguments());
                 self.call(message.name().unwrap(), id, &arguments, message);
+            }
+            (None, Some(id)) if *id == Id::from("question") => {
+                std::thread::sleep(std::time::Duration::from_millis(600));
+                say(&self.asked.take().unwrap(), "true");
             }
             (_, Some(id)) => {
                 write(Message::from_error(Some(id), -32601, "Method not found", None).text());
@@ -116,6 +122,28 @@ impl Server {
                         .unwrap_or("null".to_owned())
                 ),
             ),
+            "silence" => {}
+            // Progress for as long as somebody reads it.
+            "babble" => {
+                let token = message.meta().and_then(|meta| member(meta, "progressToken")).unwrap();
+                std::thread::spawn(move || {
+                    loop {
+                        notify(
+                            "notifications/progress",
+                            &format!(r#"{{"progressToken":{token},"progress":1}}"#),
+                        );
+                    }
+                });
+            }
+            // Takes 600 ms to ask, and as long to answer.
+            "elicit" => {
+                self.asked = Some(id.clone());
+                let params =
+                    r#"{"message":"?","requestedSchema":{"type":"object","properties":{}},"mode":"form"}"#;
+                std::thread::sleep(std::time::Duration::from_millis(600));
+                let params = Fragment::parse(params.to_owned()).unwrap();
+                write(Message::from_request(&Id::from("question"), "elicitation/create", &params).text());
+            }
             "cancelled" => say(id, &format!("[{}]", self.cancelled.join(","))),
             "pid" => say(id, &std::process::id().to_string()),
             "log" => {

@@ -14,5 +14,6 @@ mod child;
 mod left_behind;
 mod legacy;
 mod modern;
+mod patience;
 mod support;
 mod surroundings;

@@ -26,6 +26,12 @@ pub(crate) fn listen(id: impl Into<Id>) -> Call {
     request(id, "subscriptions/listen", &params)
 }
 
+/// A call of a tool that asks the client something; `more` goes into `params`.
+pub(crate) fn elicit(id: impl Into<Id>, more: &str) -> Call {
+    let meta = META.replace("{}", r#"{"elicitation":{"form":{}}}"#);
+    request(id, "tools/call", &format!(r#"{{"name":"elicit","arguments":{{}},"_meta":{{{meta}}}{more}}}"#))
+}
+
 fn request(id: impl Into<Id>, method: &str, params: &str) -> Call {
     Call::new(Message::from_request(&id.into(), method, &Fragment::parse(params.to_owned()).unwrap()))
 }
