@@ -48,7 +48,7 @@ async fn clients_that_never_say_goodbye_are_served_again_and_again() {
     let server = &pair.server.as_ref().unwrap().server;
     let notes = server.notes();
     let sessions: Vec<_> = notes.iter().filter(|note| note.starts_with("initialize")).collect();
-    assert!(sessions.len() <= 2, "to the server they are one, next to the portal itself: {sessions:?}");
+    assert_eq!(sessions.len(), 1, "to the server they are one: {sessions:?}");
 }
 
 /// A client that starts a login because of this would start it at the wrong server.
