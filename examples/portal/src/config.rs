@@ -153,6 +153,7 @@ pub(crate) struct Server {
     pub(crate) max_waiting: Option<usize>,
     pub(crate) max_wait: Option<Duration>,
     pub(crate) max_listeners: Option<usize>,
+    pub(crate) total_timeout: Option<Bound>,
     pub(crate) per_principal: bool,
 }
 
@@ -175,7 +176,6 @@ pub(crate) struct Http {
     pub(crate) head_timeout: Option<Duration>,
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) listen_idle_timeout: Option<Bound>,
-    pub(crate) total_timeout: Option<Bound>,
     pub(crate) sharing: Sharing,
     pub(crate) max_sessions: Option<usize>,
     pub(crate) session_idle: Option<Duration>,

@@ -125,7 +125,7 @@ fn http_upstream(
         Bound::Within(limit) => builder.listen_idle_timeout(limit),
         Bound::Unlimited => builder.unlimited_listen_idle_time(),
     });
-    builder = set(builder, http.total_timeout, |builder, bound| match bound {
+    builder = set(builder, server.total_timeout, |builder, bound| match bound {
         Bound::Within(limit) => builder.total_timeout(limit),
         Bound::Unlimited => builder.unlimited_total_time(),
     });
@@ -161,6 +161,10 @@ fn stdio_upstream(
     builder = set(builder, keys, |builder, keys| builder.keys(keys.clone()));
     builder = set(builder, stdio.directory.as_ref(), |builder, directory| builder.current_dir(directory));
     builder = set(builder, stdio.max_answer, |builder, bytes| builder.max_message(bytes));
+    builder = set(builder, server.total_timeout, |builder, bound| match bound {
+        Bound::Within(limit) => builder.total_timeout(limit),
+        Bound::Unlimited => builder.unlimited_total_time(),
+    });
     builder.build()
 }
 

@@ -399,7 +399,7 @@ fn values_arrive() {
     assert_eq!((config.limits.max_body, config.limits.keep_alive), (1 << 20, Duration::from_millis(500)));
     let server = &config.portals[0].servers[0];
     let Transport::Http(http) = &server.transport else { panic!("it has a URL") };
-    assert_eq!((http.total_timeout, http.retries), (Some(Bound::Unlimited), Some(0)));
+    assert_eq!((server.total_timeout, http.retries), (Some(Bound::Unlimited), Some(0)));
     assert_eq!((http.idle_timeout, http.circuit), (Some(Duration::from_secs(120)), Circuit::Off));
 }
 
@@ -413,11 +413,12 @@ fn program(lines: &str) -> String {
 #[test]
 fn a_server_may_be_a_program() {
     let config = check(&program(
-        "era = 'legacy'\nprocesses = 'shared'\nenv = { A = 'plain', T = { env = 'TOKEN' } }\ndirectory = 'src'\nmax_open_files = 64",
+        "era = 'legacy'\nprocesses = 'shared'\nenv = { A = 'plain', T = { env = 'TOKEN' } }\ndirectory = 'src'\nmax_open_files = 64\ntotal_timeout = '1h'",
     ));
     let server = &config.unwrap().portals[0].servers[0];
     let Transport::Stdio(stdio) = &server.transport else { panic!("it has a command") };
     assert_eq!((stdio.program.as_str(), stdio.arguments.as_slice()), ("mcp-files", &["-v".to_owned()][..]));
+    assert_eq!(server.total_timeout, Some(Bound::Within(Duration::from_secs(3600))));
     assert_eq!((server.era, stdio.processes), (Era::Legacy, Processes::Shared));
     assert_eq!(
         stdio.env.iter().map(|one| one.value.expose()).collect::<Vec<_>>(),

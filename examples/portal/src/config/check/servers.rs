@@ -68,6 +68,7 @@ impl Checker<'_> {
             max_waiting: self.some_number("max_waiting", server.max_waiting, 0..=MOST),
             max_wait: self.some_time("max_wait", server.max_wait),
             max_listeners: self.some_number("max_listeners", server.max_listeners, 1..=MOST),
+            total_timeout: self.bound("total_timeout", server.total_timeout),
             per_principal: server.per_principal,
         }
     }
@@ -104,7 +105,6 @@ impl Checker<'_> {
             head_timeout: self.some_time("head_timeout", server.head_timeout.take()),
             idle_timeout: self.some_time("idle_timeout", server.idle_timeout.take()),
             listen_idle_timeout: self.bound("listen_idle_timeout", server.listen_idle_timeout.take()),
-            total_timeout: self.bound("total_timeout", server.total_timeout.take()),
             sharing: self.choice(
                 "sessions",
                 server.sessions.take(),
@@ -138,7 +138,6 @@ impl Checker<'_> {
                 ("head_timeout", span(&server.head_timeout)),
                 ("idle_timeout", span(&server.idle_timeout)),
                 ("listen_idle_timeout", span(&server.listen_idle_timeout)),
-                ("total_timeout", span(&server.total_timeout)),
                 ("sessions", span(&server.sessions)),
                 ("max_sessions", span(&server.max_sessions)),
                 ("session_idle", span(&server.session_idle)),
