@@ -24,6 +24,8 @@ pub(crate) struct Client {
     pub(crate) user: Option<&'static str>,
     /// From which level on it wants the log.
     pub(crate) level: Option<&'static str>,
+    /// The types it takes.
+    pub(crate) accept: &'static str,
     capabilities: Value,
     next: AtomicI64,
 }
@@ -76,7 +78,8 @@ impl Client {
         capabilities: Value,
     ) -> Self {
         let next = AtomicI64::new(0);
-        let mut client = Self { address, era, session: None, user, level: None, capabilities, next };
+        let accept = "application/json, text/event-stream";
+        let mut client = Self { address, era, session: None, user, level: None, accept, capabilities, next };
         if era == Era::Legacy {
             let opened = client.post(&client.initialize("2025-11-25")).await;
             let id = opened.headers.get("mcp-session-id").expect("a session").to_str().unwrap().to_owned();
@@ -148,7 +151,7 @@ impl Client {
             request = request.header("x-user", user);
         }
         request = request.header("host", self.address.to_string());
-        request = request.header("accept", "application/json, text/event-stream");
+        request = request.header("accept", self.accept);
         Exchange::begin(self.address, request.body(Full::from(body)).unwrap()).await
     }
 

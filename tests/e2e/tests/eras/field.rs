@@ -51,6 +51,46 @@ async fn clients_that_never_say_goodbye_are_served_again_and_again() {
     assert_eq!(sessions.len(), 1, "to the server they are one: {sessions:?}");
 }
 
+/// The retry is a request of its own, whoever makes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_with_the_answers_has_an_id_of_its_own() {
+    for era in [Era::Legacy, Era::Modern] {
+        let pair = pair(Era::Modern, false).await;
+        Client::connect(pair.gateway, era).await.call("form").await.result();
+        let notes = pair.server.as_ref().unwrap().server.notes();
+        let id = |verb: &str| notes.iter().find_map(|note| note.strip_prefix(verb)).unwrap().to_owned();
+        assert_ne!(id("called as "), id("retried as "), "{era:?}: {notes:?}");
+    }
+}
+
+/// Servers in Python say nothing of their version, and clients in Python say the same of themselves whoever they are.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_needs_a_name_or_a_version() {
+    for era in [Era::Legacy, Era::Modern] {
+        let pair = pair(era, false).await;
+        let mut client = Client::connect(pair.gateway, Era::Legacy).await;
+        client.session = None;
+        let mut initialize = client.initialize("2025-06-18");
+        initialize["params"]["clientInfo"] = json!({ "name": "", "version": "" });
+        let opened = client.post(&initialize).await;
+        client.session = Some(opened.headers["mcp-session-id"].to_str().unwrap().to_owned());
+        let info = opened.answer().await["result"]["serverInfo"].clone();
+        assert!(info["name"] == "acme" && info["version"].is_string(), "{era:?}: {info}");
+        assert_eq!(client.call("echo").await.text(), "{}", "{era:?}");
+    }
+}
+
+/// rmcp's clients would rather have a stream, and say so in another order than anybody else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_changes_may_be_asked_for_in_any_order_of_types() {
+    let pair = pair(Era::Legacy, false).await;
+    let mut client = Client::connect(pair.gateway, Era::Legacy).await;
+    client.accept = "text/event-stream, application/json";
+    let mut stream = client.listen(WATCHED).await;
+    client.call("change").await.result();
+    assert!(stream.next().await.unwrap()["method"].as_str().unwrap().starts_with("notifications/"));
+}
+
 /// A client that starts a login because of this would start it at the wrong server.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_server_thinks_of_our_credentials_is_not_told_to_clients() {

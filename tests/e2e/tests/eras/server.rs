@@ -104,6 +104,10 @@ impl Server {
             }
             return;
         }
+        if method == "tools/call" {
+            let verb = if at(&message, "/params/inputResponses").is_null() { "called" } else { "retried" };
+            self.note(format!("{verb} as {}", message["id"]));
+        }
         let (cancel, cancelled) = oneshot::channel();
         self.running.lock().unwrap().insert(message["id"].to_string(), cancel);
         let answer = tokio::select! {
