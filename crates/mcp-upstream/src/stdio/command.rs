@@ -99,6 +99,17 @@ impl CommandLine {
         command
     }
 
+    /// What is wrong where no process could be made, and with what: the system gives one error for a program and a
+    /// directory that are not there.
+    pub(super) fn refusal(&self, error: &dyn std::fmt::Display) -> String {
+        match &self.directory {
+            Some(directory) if !directory.is_dir() => {
+                format!("cannot be started: the directory {} is not there", directory.display())
+            }
+            _ => format!("cannot be started: {}: {error}", Path::new(&self.program).display()),
+        }
+    }
+
     /// The program's name without its path, to call the server by.
     pub(super) fn short_name(&self) -> String {
         let name = Path::new(&self.program).file_name().unwrap_or(&self.program);

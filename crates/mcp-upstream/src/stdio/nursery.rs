@@ -60,7 +60,7 @@ impl Nursery {
             }
         };
         Process::start(settings, ended).await.map_err(|error| {
-            let cause = Cause::new(FailureKind::Unreachable, format!("cannot be started: {error}"));
+            let cause = Cause::new(FailureKind::Unreachable, self.settings.command.refusal(&error));
             self.losses.record(owner.clone(), begun, cause.clone(), &self.settings);
             cause
         })

@@ -166,14 +166,14 @@ impl Run {
                         status = exited => status.ok(),
                         _ = &mut background => None,
                     };
-                    Ending::Loss(status.map_or_else(|| lost("the process closed its output"), of_status))
+                    Ending::Loss(status.map_or_else(|| lost("the process closed its output"), |status| of_status(status, settings)))
                 }
             },
             // An error says that all handles are gone, which the queue says too, once it is empty.
             Ok(()) = async { stopped.wait_for(|stop| *stop).await.map(drop) } => Ending::Stop,
             _ = &mut background => Ending::Loss(lost("its output is not read any more")),
             status = group.exited_or_unguarded() => {
-                let cause = status.map_or_else(|| lost("the guard of the process is gone"), of_status);
+                let cause = status.map_or_else(|| lost("the guard of the process is gone"), |status| of_status(status, settings));
                 tokio::select! {
                     _ = tokio::time::timeout(LAST_WORDS, &mut read) => {}
                     _ = &mut background => {}
@@ -223,8 +223,14 @@ impl Drop for Run {
     }
 }
 
-fn of_status(status: std::io::Result<ExitStatus>) -> Cause {
+/// A shell ends like this if it cannot become the program: it is not there, or cannot be run.
+const NOT_STARTED: [Option<i32>; 2] = [Some(126), Some(127)];
+
+fn of_status(status: std::io::Result<ExitStatus>, settings: &Settings) -> Cause {
     let text = match status {
+        Ok(status) if !settings.limits.is_empty() && NOT_STARTED.contains(&status.code()) => {
+            settings.command.refusal(&status)
+        }
         Ok(status) => format!("the process ended: {status}"),
         Err(error) => format!("the process cannot be waited for: {error}"),
     };

@@ -9,6 +9,7 @@
     reason = "a test may panic"
 )]
 
+mod attack;
 mod bad;
 mod child;
 mod left_behind;
