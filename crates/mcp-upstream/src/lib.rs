@@ -68,6 +68,10 @@
 //!
 //! A server that answers `server/discover` with `5xx` or with silence must have its era said.
 //!
+//! A modern server may hold sessions as well. The first call that was translated from what a legacy client sent
+//! ([`LegacyClient`](portcullis_mcp_jsonrpc::LegacyClient)) asks it to, once, and if it does, such clients are served in
+//! sessions and all others are not. One that refuses, or names no session, is modern to everybody.
+//!
 //! | legacy server | what becomes of it |
 //! |---|---|
 //! | forgets the session (`404`, or `400` and a word about it) | a new session, and the call is made again |

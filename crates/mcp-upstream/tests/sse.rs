@@ -18,7 +18,7 @@ use portcullis_core::Secret;
 use portcullis_mcp_jsonrpc::{Call, FailureKind, Fragment, Id, Message};
 use portcullis_mcp_upstream::{Era, HttpUpstream, HttpUpstreamBuilder, Retries};
 use support::field::{Field, events, json_response, open_events, page, status, text_of};
-use support::{Scripted, ask, call, call_with_id, next, to};
+use support::{Play, Scripted, ask, call, call_with_id, next, to};
 use tower::ServiceExt;
 
 fn builder(server: &Field) -> HttpUpstreamBuilder {
@@ -69,6 +69,8 @@ async fn an_endpoint_is_of_the_same_origin() {
         ("https://SERVER/messages/0", false),
         ("http://SERVER@THIEF/messages/0", false),
         ("ftp://SERVER/messages/0", false),
+        ("javascript:alert(1)", false),
+        ("http://user:pass@SERVER/messages/0", false),
         ("", false),
     ];
     for (endpoint, passes) in table {
@@ -261,4 +263,31 @@ async fn credentials_are_the_gateways_affair() {
         let failure = ask(&upstream(&server), call("tools/call")).await.unwrap_err();
         assert_eq!(failure.kind(), FailureKind::Reject, "{wrong}: {failure}");
     }
+}
+
+/// Only the first event says where messages go.
+#[tokio::test]
+async fn a_second_endpoint_changes_nothing() {
+    let server = Field::sse().await;
+    let upstream = builder(&server).bearer(Secret::new("s3cr3t")).unwrap().build().unwrap();
+    assert_eq!(said_by(&upstream).await, "stream 0");
+    let thief = Scripted::new(vec![]).await;
+    server.push_sse(0, &format!("\n\nevent: endpoint\ndata: http://{}/x", thief.address));
+    server.push_sse(0, "\n\nevent: endpoint\ndata: /elsewhere");
+    assert_eq!(said_by(&upstream).await, "stream 0");
+    assert!(server.seen().iter().all(|seen| seen.path != "/elsewhere"));
+    assert_eq!((thief.connections(), server.count("GET")), (0, 1));
+}
+
+#[tokio::test]
+async fn an_event_without_end_is_not_held() {
+    let endless = Play::WriteForEver(
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\nevent: endpoint\ndata: /".to_vec(),
+        vec![b'x'; 64 * 1024],
+    );
+    let server = Scripted::new(vec![endless]).await;
+    let upstream =
+        to(server.address).era(Era::Sse).retries(Retries::none()).max_event(1 << 20).build().unwrap();
+    let failure = ask(&upstream, call("tools/call")).await.unwrap_err();
+    assert_eq!(failure.kind(), FailureKind::Oversize, "{failure}");
 }

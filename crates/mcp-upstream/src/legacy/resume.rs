@@ -22,6 +22,14 @@ const SHORTEST: Duration = Duration::from_millis(20);
 /// The longest wait after attempts that failed.
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// The longest wait that a server may ask for; one of days would be the end of the stream.
+const LONGEST_ASKED: Duration = Duration::from_secs(600);
+
+/// How long to wait before the first attempt.
+fn first_wait(asked: Option<Duration>) -> Duration {
+    asked.unwrap_or(WAIT).clamp(SHORTEST, LONGEST_ASKED)
+}
+
 /// Where a stream is to be taken up, and how often that has been tried in vain.
 #[derive(Debug, Default)]
 pub(super) struct Resume {
@@ -65,7 +73,7 @@ impl Resume {
         nature: fn() -> Nature,
     ) -> Result<Resumed, Failure> {
         let mut last = None;
-        let mut wait = self.retry.unwrap_or(WAIT).max(SHORTEST);
+        let mut wait = first_wait(self.retry);
         loop {
             let broken_off =
                 || Failure::new(FailureKind::Close).with_source("the stream ended without an answer");
@@ -94,4 +102,18 @@ impl Resume {
 pub(super) fn is_stream(response: &Response<Watched>) -> bool {
     let content_type = response.headers().get(names::CONTENT_TYPE);
     response.status() == StatusCode::OK && content_type.is_some_and(header::is_event_stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_can_ask_neither_for_a_storm_nor_for_days() {
+        assert_eq!(first_wait(None), WAIT);
+        assert_eq!(first_wait(Some(Duration::ZERO)), SHORTEST);
+        assert_eq!(first_wait(Some(Duration::from_millis(3000))), Duration::from_millis(3000));
+        assert_eq!(first_wait(Some(Duration::from_millis(86_400_000))), LONGEST_ASKED);
+        assert_eq!(first_wait(Some(Duration::MAX)), LONGEST_ASKED);
+    }
 }

@@ -25,7 +25,7 @@ const MOST_ROUNDS: usize = 4;
 /// progress token that are unique there, and its answers come back under those that the client chose.
 ///
 /// Clones share the processes and are cheap. The service is always ready; how many calls run at once is for a layer
-/// outside to limit, and so is how long one may take. Dropping the future or the [`Reply`] cancels the call, by
+/// outside to limit. Dropping the future or the [`Reply`] cancels the call, by
 /// `notifications/cancelled`.
 ///
 /// ```
@@ -57,6 +57,14 @@ const MOST_ROUNDS: usize = 4;
 /// [limits](StdioUpstreamBuilder::limits) where they are set. What it writes to its standard error is logged line by line
 /// (target `portcullis_mcp_upstream::stderr`): at most 50 lines per second and 4 KiB of each, control characters escaped.
 ///
+/// # Servers of both eras
+///
+/// A process is of one era, the one that it was first spoken to in, and is asked for the modern one first: a server that
+/// knows both is modern for everybody here, legacy clients included. What it asks of its caller reaches them all the same,
+/// since it asks by an answer, and whoever stands in front of a legacy client makes a question of that. Over HTTP such
+/// clients get a session instead; here that would be a second process for each of them, with a second memory. Where a
+/// server does better in a session, [`era`](StdioUpstreamBuilder::era) says so.
+///
 /// # When something breaks
 ///
 /// | what | the call |
@@ -67,6 +75,7 @@ const MOST_ROUNDS: usize = 4;
 /// | it does not read, or begins a line and does not end it | [`Timeout`](FailureKind::Timeout), likewise, and it is killed |
 /// | a line is [too long](StdioUpstreamBuilder::max_message) | [`Oversize`](FailureKind::Oversize), likewise |
 /// | a line is no message | is logged and skipped; if it holds a call's id, that call fails: [`Garbage`](FailureKind::Garbage) |
+/// | a call takes [too long](StdioUpstreamBuilder::total_timeout) | [`Timeout`](FailureKind::Timeout), that call alone |
 /// | the client reads too slowly | [`Overload`](FailureKind::Overload), that call alone |
 /// | too many processes, or calls on one | [`Overload`](FailureKind::Overload) |
 ///

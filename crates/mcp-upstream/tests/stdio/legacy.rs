@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future;
+use portcullis_mcp_jsonrpc::LegacyClient;
 use portcullis_mcp_upstream::Era;
 
 use crate::child::server;
@@ -38,6 +39,16 @@ async fn a_server_that_is_silent_or_ends_when_asked_is_initialized() {
         ask(&upstream, "pid").await;
         assert_eq!(upstream.era(), Some(Era::Legacy), "{behaviour}");
     }
+}
+
+#[tokio::test]
+async fn a_server_of_both_eras_is_modern_for_everybody() {
+    let upstream = server("modern,legacy").build().unwrap();
+    let pid = ask(&upstream, "pid").await;
+    let mut call = tool(1, "pid", "{}", "");
+    call.extensions_mut().insert(LegacyClient);
+    assert_eq!(said(&make(&upstream, call).await.unwrap()), pid, "one process, and one memory");
+    assert_eq!(upstream.era(), Some(Era::Modern));
 }
 
 #[tokio::test]
