@@ -66,11 +66,27 @@
 //! # What the server asks
 //!
 //! When the server asks something during a call that may ask for input, the call ends with `input_required` and the
-//! legacy call is parked: nobody reads its stream until the client comes back with its answers. The `requestState` is
-//! sealed, good once, for the same call of the same principal, in the same process.
+//! legacy call is parked until the client comes back with its answers. Meanwhile the server's pings are answered, its
+//! questions can be withdrawn, and a little of what else it says is kept; then nobody reads, and the transport holds it
+//! back. The `requestState` is sealed, good once, for the same call of the same principal, in the same process.
+//!
+//! An error that demands visits to pages (-32042, of 2025-11-25) becomes the same to a client that declares URL
+//! elicitation. That call is over, so there is no state; the client's next one is a call like the first. Whoever declines
+//! gets the error.
 //!
 //! What comes without a hint to which call it belongs goes to the only call that it can belong to. Among several it goes
 //! to the latest if all are of one verified principal, and to nobody otherwise.
+//!
+//! # What changes
+//!
+//! Servers are not held to what they declare. Many say `listChanged: false`, or nothing of `subscribe`, and yet tell of
+//! changes and take subscriptions, and a client that speaks to them directly gets these. `server/discover` repeats what the
+//! server declared, but a subscription is acknowledged for every list that the server has, which means: what it tells of
+//! this is passed on. Resources are acknowledged unless the server refuses to watch them. A kind of which the server has
+//! nothing is not acknowledged and never told.
+//!
+//! What is told in one session of a principal's reaches all subscriptions of that principal's, because many a server tells
+//! only the session in which something was done, and a gateway may listen in another.
 //!
 //! # What it trusts and cannot see
 //!
@@ -79,7 +95,7 @@
 //!
 //! # What it costs
 //!
-//! A translated message is copied once and read twice, lists of tools three times. A call holds its request until it is
+//! An idle session costs about three kilobytes and what its channel takes. A translated message is copied once and read twice, lists of tools three times. A call holds its request until it is
 //! answered, in case it must be sent again. Nothing waits in unbounded numbers: see the setters of
 //! [`LegacyUpstreamBuilder`]. What a server says faster than it is read meets the channel's back-pressure if it belongs
 //! to a call by the transport's word, and is dropped otherwise, with a line in the log.

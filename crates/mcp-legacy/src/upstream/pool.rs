@@ -63,7 +63,7 @@ impl Wanted {
             extensions.get::<OnBehalf>().map(|behalf| Capabilities::translate(behalf.capabilities()));
         let told = behalf.or(declared);
         let any = told.is_none();
-        let capabilities = told.map_or_else(|| Some(Capabilities::none()), |told| told)?;
+        let capabilities = told.unwrap_or_else(|| Some(Capabilities::none()))?;
         let principal = match sharing {
             Sharing::PerPrincipal => extensions.get::<Principal>().cloned(),
             Sharing::Shared => None,

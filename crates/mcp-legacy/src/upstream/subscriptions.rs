@@ -178,3 +178,22 @@ async fn work(session: Arc<Session>) {
         session.subscriptions.done(uri, state);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_is_noted_once() {
+        let mut table = Table::default();
+        for uri in ["a:1", "a:2"] {
+            table.uris.insert(uri.into(), Want::default());
+        }
+        for _ in 0..1000 {
+            table.queue("a:1".into());
+            table.queue("a:2".into());
+            table.queue("gone:1".into());
+        }
+        assert_eq!(table.work.len(), 2);
+    }
+}
