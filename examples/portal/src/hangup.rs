@@ -142,7 +142,7 @@ impl HttpBody for Ending {
         let this = self.project();
         match this.body.poll_frame(cx) {
             Poll::Pending => this.end.as_mut().poll(cx).map(|()| None),
-            Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(Into::into))),
+            frame @ Poll::Ready(_) => frame,
         }
     }
 

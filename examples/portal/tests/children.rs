@@ -1,4 +1,11 @@
 //! Servers that are child processes of the program, and clients that started the program itself.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
 
 mod support;
 

@@ -1,4 +1,11 @@
 //! Sessions of clients of 2025, as the program keeps them and gives them up.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
 
 mod support;
 

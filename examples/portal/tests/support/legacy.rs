@@ -18,7 +18,7 @@ impl Session {
     pub(crate) fn open(address: SocketAddr) -> Self {
         let opened = exchange(address, &post("/mcp", "", INITIALIZE));
         assert_eq!(opened.status, 200, "{}", opened.body);
-        let id = opened.header("mcp-session-id").expect("a session id").to_owned();
+        let id = opened.header("mcp-session-id").unwrap().to_owned();
         Self { address, id }
     }
 
