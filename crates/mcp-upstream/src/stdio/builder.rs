@@ -165,7 +165,8 @@ impl StdioUpstreamBuilder {
     }
 
     /// Which MCP the server speaks. [`Era::Auto`] asks each fresh process by `server/discover` until one turns out to know
-    /// sessions alone; from then on sessions are opened without asking, until the server will have none.
+    /// sessions alone; from then on sessions are opened without asking, until the server will have none. For legacy clients
+    /// a session is tried first.
     pub fn era(mut self, era: Era) -> Self {
         self.era = era;
         self
@@ -270,6 +271,9 @@ impl StdioUpstreamBuilder {
         // What was said is not forgotten, whatever the server does.
         let doubted = if self.era == Era::Auto { found.clone() } else { Arc::default() };
         found.set(self.era);
+        if self.era == Era::Modern {
+            found.set_sessions(false);
+        }
 
         let nursery = Arc::new(Nursery::new(settings));
         let pool = Pool::new(nursery.clone(), self.era == Era::Auto, most, idle);

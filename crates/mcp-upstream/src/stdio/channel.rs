@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::nursery::{Nursery, Owner};
 use super::process::Process;
+use crate::Era;
 use crate::auto::Found;
 use crate::channels;
 use crate::duplex::Exchange;
@@ -110,12 +111,14 @@ impl StdioChannel {
         }
     }
 
-    /// A server that will have no session was taken for something that it is not.
+    /// A server that will have no session was taken for something that it is not, or was merely asked whether it would.
     async fn confirm(&self, mut exchange: Exchange) -> Result<Incoming, ChannelError> {
         let answer = channels::answer(&mut exchange).await;
-        match &answer {
-            Some(Ok(answer)) if answer.error_code().is_none() => {}
-            _ => self.found.forget(),
+        let agrees = matches!(&answer, Some(Ok(answer)) if answer.error_code().is_none());
+        match self.found.era() {
+            Some(Era::Legacy) if agrees => {}
+            Some(Era::Legacy) => self.found.forget(),
+            _ => self.found.set_sessions(agrees),
         }
         Ok(Box::pin(futures_util::stream::iter(answer)))
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 
 use portcullis_core::Principal;
-use portcullis_mcp_jsonrpc::{Call, Failure, FailureKind, Kind, Reply};
+use portcullis_mcp_jsonrpc::{Call, Failure, FailureKind, Kind, LegacyClient, Reply};
 use portcullis_mcp_legacy::upstream::{BoxFuture, LegacyUpstream};
 use tower_service::Service;
 
@@ -59,11 +59,10 @@ const MOST_ROUNDS: usize = 4;
 ///
 /// # Servers of both eras
 ///
-/// A process is of one era, the one that it was first spoken to in, and is asked for the modern one first: a server that
-/// knows both is modern for everybody here, legacy clients included. What it asks of its caller reaches them all the same,
-/// since it asks by an answer, and whoever stands in front of a legacy client makes a question of that. Over HTTP such
-/// clients get a session instead; here that would be a second process for each of them, with a second memory. Where a
-/// server does better in a session, [`era`](StdioUpstreamBuilder::era) says so.
+/// A process is of one era, the one that it was first spoken to in. A server that knows both is spoken to in its client's
+/// own: calls of legacy clients ([`LegacyClient`]) go to a process of theirs that is initialized, all others to one that is
+/// not, because a server may tell and ask in the one era what it cannot in the other. One principal with clients of both
+/// eras has two processes then, with a memory each. Where that matters, [`era`](StdioUpstreamBuilder::era) decides for all.
 ///
 /// # When something breaks
 ///
@@ -121,7 +120,8 @@ impl StdioUpstream {
     /// What the server speaks, if that was said or has been found out.
     #[must_use]
     pub fn era(&self) -> Option<Era> {
-        self.inner.found.era()
+        let has_sessions = self.inner.found.holds_sessions() == Some(true);
+        self.inner.found.era().or(has_sessions.then_some(Era::Legacy))
     }
 }
 
@@ -134,6 +134,13 @@ impl Inner {
         for _ in 0..MOST_ROUNDS {
             if self.found.era() == Some(Era::Legacy) {
                 return self.legacy.clone().call(call).await;
+            }
+            if self.prefers_session(&call) {
+                let outcome = self.legacy.clone().call(call.clone()).await;
+                // Refused, it was not looked at.
+                if self.found.holds_sessions() != Some(false) {
+                    return outcome;
+                }
             }
             let modern = match self.pool.acquire(&owner).await {
                 Ok(modern) => modern,
@@ -153,6 +160,11 @@ impl Inner {
             }
         }
         Err(Failure::new(FailureKind::Unreachable).with_source("its processes end before they are of use"))
+    }
+
+    /// Whether a call is better made in a session, as long as it is not known that the server has none.
+    fn prefers_session(&self, call: &Call) -> bool {
+        call.extensions().get::<LegacyClient>().is_some() && self.found.holds_sessions() != Some(false)
     }
 
     /// What it means that there is no modern process. An error is for the caller; else there is another way.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future;
 use portcullis_mcp_jsonrpc::LegacyClient;
-use portcullis_mcp_upstream::Era;
+use portcullis_mcp_upstream::{Era, StdioUpstream};
 
 use crate::child::server;
 use crate::support::*;
@@ -41,14 +41,43 @@ async fn a_server_that_is_silent_or_ends_when_asked_is_initialized() {
     }
 }
 
-#[tokio::test]
-async fn a_server_of_both_eras_is_modern_for_everybody() {
-    let upstream = server("modern,legacy").build().unwrap();
-    let pid = ask(&upstream, "pid").await;
+/// The process that answers a call of a legacy client.
+async fn ask_as_legacy(upstream: &StdioUpstream) -> String {
     let mut call = tool(1, "pid", "{}", "");
     call.extensions_mut().insert(LegacyClient);
-    assert_eq!(said(&make(&upstream, call).await.unwrap()), pid, "one process, and one memory");
+    said(&make(upstream, call).await.unwrap()).to_owned()
+}
+
+#[tokio::test]
+async fn a_server_of_both_eras_is_spoken_to_in_its_clients_own() {
+    for legacy_first in [false, true] {
+        let upstream = server("modern,legacy").build().unwrap();
+        let early = if legacy_first { Some(ask_as_legacy(&upstream).await) } else { None };
+        let modern = ask(&upstream, "pid").await;
+        assert_eq!(upstream.era(), Some(Era::Modern));
+        let legacy = ask_as_legacy(&upstream).await;
+        assert_ne!(legacy, modern);
+        assert!(early.is_none_or(|early| early == legacy), "one session, and one process");
+        assert_eq!(ask(&upstream, "pid").await, modern);
+        assert_eq!(ask_as_legacy(&upstream).await, legacy);
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_sessions_is_asked_for_one_once() {
+    let upstream = server("modern").build().unwrap();
+    let pid = ask_as_legacy(&upstream).await;
     assert_eq!(upstream.era(), Some(Era::Modern));
+    assert_eq!(ask(&upstream, "pid").await, pid);
+    assert_eq!(ask_as_legacy(&upstream).await, pid);
+}
+
+#[tokio::test]
+async fn a_pinned_era_is_everybodys() {
+    for era in [Era::Modern, Era::Legacy] {
+        let upstream = server("modern,legacy").era(era).build().unwrap();
+        assert_eq!(ask(&upstream, "pid").await, ask_as_legacy(&upstream).await, "{era:?}");
+    }
 }
 
 #[tokio::test]
