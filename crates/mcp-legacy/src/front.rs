@@ -15,7 +15,7 @@ mod version;
 
 pub(crate) use self::client::Client;
 pub(crate) use self::exchange::exchange;
-pub use self::http::{Front, FrontFuture, FrontLayer};
+pub use self::http::{ChangeStream, Front, FrontFuture, FrontLayer};
 pub(crate) use self::initialize::initialize;
 pub use self::limits::Limits;
 pub(crate) use self::listen::listen;

@@ -6,7 +6,8 @@
 //! the stream just ends, which those revisions allow at any time (2025-11-25, Transports, "Listening for Messages from
 //! the Server"): clients come back, to whoever then serves the address, in the same session.
 //!
-//! A GET may also go on with the stream of a call. That one is left alone: it ends with its answer.
+//! A GET may also go on with the stream of a call. That one is left alone: it ends with its answer. The front tells the
+//! two apart.
 
 #[cfg(test)]
 mod tests;
@@ -15,15 +16,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, Request, Response, header};
+use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use portcullis_core::{Body, BoxError};
+use portcullis_mcp_legacy::front::ChangeStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tower_layer::Layer;
 use tower_service::Service;
-
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Ends streams of changes when `end` is cancelled.
 #[derive(Clone, Debug)]
@@ -71,23 +71,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let waits = waits_for_changes(request.method(), request.headers());
-        ResponseFuture { end: waits.then(|| self.end.clone()), inner: self.inner.call(request) }
+        ResponseFuture { end: self.end.clone(), inner: self.inner.call(request) }
     }
-}
-
-/// Whether what is asked for is a stream of changes and not the rest of a call.
-fn waits_for_changes(method: &Method, headers: &HeaderMap) -> bool {
-    *method == Method::GET && !headers.get(LAST_EVENT_ID).is_some_and(|id| is_of_a_call(id.as_bytes()))
-}
-
-/// Whether an event is one of a call. The front names such streams with 16 hexadecimal digits and a number; its names for
-/// streams of changes are sealed, and so are longer and never alike.
-fn is_of_a_call(event: &[u8]) -> bool {
-    let mut parts = event.splitn(2, |&byte| byte == b'-');
-    let (Some(epoch), Some(rest)) = (parts.next(), parts.next()) else { return false };
-    let hexadecimal = epoch.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    epoch.len() == 16 && hexadecimal && rest.iter().all(|&byte| byte.is_ascii_digit() || byte == b'.')
 }
 
 pin_project! {
@@ -96,7 +81,7 @@ pin_project! {
     pub(crate) struct ResponseFuture<F> {
         #[pin]
         inner: F,
-        end: Option<CancellationToken>,
+        end: CancellationToken,
     }
 }
 
@@ -109,17 +94,14 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response = ready!(this.inner.poll(cx))?;
-        Poll::Ready(Ok(match this.end.take().filter(|_| is_stream(response.headers())) {
-            Some(end) => {
-                response.map(|body| Body::new(Ending { body, end: Box::pin(end.cancelled_owned()) }))
+        Poll::Ready(Ok(match response.extensions().get::<ChangeStream>() {
+            Some(ChangeStream) => {
+                let end = Box::pin(this.end.clone().cancelled_owned());
+                response.map(|body| Body::new(Ending { body, end }))
             }
             None => response,
         }))
     }
-}
-
-fn is_stream(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }
 
 pin_project! {

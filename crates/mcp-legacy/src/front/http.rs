@@ -18,6 +18,7 @@ mod stream;
 mod table;
 mod token;
 
+pub use self::get::ChangeStream;
 pub use self::layer::FrontLayer;
 pub(super) use self::post::{addressed, is_modern};
 pub use self::service::{Front, FrontFuture};

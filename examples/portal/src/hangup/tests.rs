@@ -1,7 +1,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use portcullis_mcp_jsonrpc::{Call, DecodeLayer, Fragment, Message, Reply};
 use portcullis_mcp_legacy::front::{Front, FrontLayer};
@@ -87,19 +87,4 @@ async fn streams_of_changes_end_and_streams_of_calls_do_not_also_when_they_were_
     assert!(is_over(get("").await.body_mut()).await);
     let missing = ask(&stack, Method::GET, &[("mcp-session-id", "forged")], "").await;
     assert_eq!(missing.status(), StatusCode::NOT_FOUND);
-}
-
-#[test]
-fn an_event_of_a_call_is_told_by_its_name() {
-    for (id, expected) in [
-        ("0123456789abcdef-1.7", true),
-        ("0123456789abcdef-12.0", true),
-        ("", false),
-        ("0123456789abcdef", false),
-        ("0123456789abcdeg-1.7", false),
-        ("0123456789abcdef0-1.7", false),
-        ("0123456789abcdef-AAAA.7", false),
-    ] {
-        assert_eq!(is_of_a_call(id.as_bytes()), expected, "{id:?}");
-    }
 }

@@ -35,22 +35,33 @@ where
         Some(id) => resume(shared, &entry, id.to_str().unwrap_or_default())?,
         None => None,
     };
-    let hold = match resumed {
-        Some(hold) => hold,
-        None => notifications(shared, &entry, service, head)?,
+    let (hold, tells_changes) = match resumed {
+        Some(resumed) => resumed,
+        None => (notifications(shared, &entry, service, head)?, true),
     };
-    Ok(Connection::open(hold, true))
+    let mut response = Connection::open(hold, true);
+    if tells_changes {
+        response.extensions_mut().insert(ChangeStream);
+    }
+    Ok(response)
 }
 
-/// Goes on with the stream that the event came from. None if that was the stream of notifications and it has come to its
+/// In the extensions of a response: its body tells a session of changes, as long as the connection lasts.
+///
+/// Such a stream has no end of its own. Whoever drains a server may end it at any time (2025-11-25, Transports, "Listening
+/// for Messages from the Server"), while the rest of a call that a client takes up with a GET ends with its answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChangeStream;
+
+/// Goes on with the stream that the event came from, and says whether it is the stream of notifications. None if that was the stream of notifications and it has come to its
 /// end since: another one does as well, and a client that is refused here would never hear of a change again.
-fn resume(shared: &Shared, entry: &Entry, id: &str) -> Result<Option<Hold>, Rejection> {
+fn resume(shared: &Shared, entry: &Entry, id: &str) -> Result<Option<(Hold, bool)>, Rejection> {
     let (name, number) = outbox::parse_id(id).ok_or_else(refuse::event_never_sent)?;
     let was_notifications = || shared.tokens.is_stream(&entry.number, name);
     match entry.stream(name) {
         Some(stream) => match stream.resume(number) {
             Ok(_) if stream.is_spent() && was_notifications() => Ok(None),
-            Ok(hold) => Ok(Some(hold)),
+            Ok(hold) => Ok(Some((hold, was_notifications()))),
             Err(_) if stream.ended().is_some() && was_notifications() => Ok(None),
             Err(_) => Err(refuse::event_never_sent()),
         },
