@@ -429,6 +429,18 @@ fn a_server_may_be_a_program() {
 }
 
 #[test]
+fn a_programs_directory_is_found_from_the_file_however_that_was_named() {
+    for folder in ["", ".", "src/.."] {
+        let environment = Environment { folder: folder.into(), variable: |_| None };
+        let config = check::check("portal.toml", &program("directory = 'src'"), &environment).unwrap();
+        let Transport::Stdio(stdio) = &config.portals[0].servers[0].transport else {
+            panic!("it has a command")
+        };
+        assert!(stdio.directory.as_ref().unwrap().is_absolute(), "{folder:?}");
+    }
+}
+
+#[test]
 fn sessions_arrive() {
     let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
     let config =

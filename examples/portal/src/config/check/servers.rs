@@ -161,6 +161,8 @@ impl Checker<'_> {
         }
         let directory = server.directory.take().map(|directory| {
             let path = self.environment.folder.join(directory.get_ref());
+            // The folder of the file is relative to ours, if the file was named so.
+            let path = std::path::absolute(&path).unwrap_or(path);
             if !path.is_dir() {
                 self.problem(directory.span(), format!("directory: {:?} is no folder", directory.get_ref()));
             }
