@@ -49,16 +49,15 @@ where
         }
         Progress::Working(_) | Progress::InputRequired(..) => {}
     }
-    for method in ["tasks/cancel", "tasks/get"] {
-        let answer = inner.task(method, &task, None, &out).await?;
-        if answer.kind() == Kind::Error {
-            return Ok(answered(answer, &id));
-        }
-        if method == "tasks/get" {
-            return task::state(&answer, &id).ok_or_else(no_answer);
-        }
+    let noted = inner.task("tasks/cancel", &task, None, &out).await?;
+    if noted.kind() == Kind::Error {
+        return Ok(answered(noted, &id));
     }
-    Err(no_answer())
+    let after = inner.task("tasks/get", &task, None, &out).await?;
+    if after.kind() == Kind::Error {
+        return Ok(answered(after, &id));
+    }
+    task::state(&after, &id).ok_or_else(no_answer)
 }
 
 /// Waits for the end of a task, and answers as the request would have been answered without one.
