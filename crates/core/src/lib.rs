@@ -24,6 +24,8 @@
 //! | module or type | question it answers |
 //! |---|---|
 //! | [`Principal`] | who is asking, and through which agents |
+//! | [`Peer`] | from where |
+//! | [`SubjectToken`] | with what they proved it |
 //! | [`Inquiry`], [`Answer`], [`Document`] | what is asked for, in words that fit MCP and LLM traffic alike |
 //! | [`Inspect`] | what becomes of each message of an answer |
 //! | [`Refusal`] | a typed no |
@@ -44,16 +46,20 @@
 
 mod body;
 pub mod json;
+mod peer;
 mod principal;
 mod refusal;
 mod secret;
+mod subject_token;
 mod traffic;
 mod trail;
 
 pub use body::Body;
+pub use peer::Peer;
 pub use principal::{Actor, Kind, Principal};
 pub use refusal::{Reason, Refusal};
 pub use secret::Secret;
+pub use subject_token::SubjectToken;
 pub use traffic::{Action, Answer, Document, End, Inquiry, Inspect, Step, Usage};
 pub use trail::{Entry, Trail, Verdict};
 

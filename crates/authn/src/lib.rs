@@ -1,0 +1,11 @@
+//! Who is calling: no request gets further without a verified [`Principal`](portcullis_core::Principal).
+
+mod audience;
+mod credential;
+mod denial;
+mod verifier;
+
+pub use audience::Audience;
+pub use credential::{ClientCertificate, Credential};
+pub use denial::{Denial, DenialKind};
+pub use verifier::{Allowance, Binding, BoxFuture, Verified, Verifier};
