@@ -3,9 +3,11 @@
 mod audience;
 mod credential;
 mod denial;
+mod jwk;
 mod verifier;
 
 pub use audience::Audience;
 pub use credential::{ClientCertificate, Credential};
 pub use denial::{Denial, DenialKind};
+pub use jwk::{Algorithm, JwkError, Jwks, PublicKey};
 pub use verifier::{Allowance, Binding, BoxFuture, Verified, Verifier};

@@ -11,6 +11,7 @@
 //! | send a body in awkward pieces, or never finish it | [`ScriptedBody`] |
 //! | read a reply or a response to its end | [`read`] |
 //! | compare what goes over the wire with a file | [`golden`] |
+//! | sign tokens, right ones and wrong ones | [`idp`] |
 //! | hold a layer to what all layers promise | [`contract`] |
 //!
 //! ```
@@ -36,6 +37,7 @@ mod ask;
 mod body;
 pub mod contract;
 pub mod golden;
+pub mod idp;
 pub mod read;
 mod service;
 mod watch;
