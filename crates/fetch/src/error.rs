@@ -36,6 +36,18 @@ impl FetchError {
     pub fn oversize(host: impl Into<String>) -> Self {
         Self { host: host.into(), kind: Kind::Oversize }
     }
+
+    /// Whether there was no whole answer in time.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.kind, Kind::Timeout)
+    }
+
+    /// Whether the answer was larger than its limit.
+    #[must_use]
+    pub fn is_oversize(&self) -> bool {
+        matches!(self.kind, Kind::Oversize)
+    }
 }
 
 impl fmt::Display for FetchError {
