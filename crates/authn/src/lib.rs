@@ -1,15 +1,27 @@
 //! Who is calling: no request gets further without a verified [`Principal`](portcullis_core::Principal).
 
 mod audience;
+mod challenge;
 mod credential;
 mod denial;
+mod error;
 mod jwk;
+mod metadata;
 mod network;
+mod require;
+mod resource;
+mod scopes;
 mod verifier;
 
 pub use audience::Audience;
+pub use challenge::{Challenges, Rejection};
 pub use credential::{ClientCertificate, Credential};
-pub use denial::{Denial, DenialKind};
+pub use denial::{Denial, DenialKind, StepUp};
+pub use error::ConfigError;
 pub use jwk::{Algorithm, JwkError, Jwks, PublicKey};
+pub use metadata::{Metadata, MetadataDocument};
 pub use network::{ForwardedHeader, Networks, NetworksError, Source};
+pub use require::{Require, RequireError};
+pub use resource::Resource;
+pub use scopes::Scopes;
 pub use verifier::{Allowance, Binding, BoxFuture, Verified, Verifier};
