@@ -40,7 +40,7 @@ use prefixes::Prefixes;
 /// let proxy = Peer { address: "10.1.2.3:4711".parse()? };
 /// let source = networks.source(Some(&proxy), &headers);
 /// assert_eq!(source.address, Some("192.0.2.7".parse()?));
-/// assert_eq!(source.network.as_deref(), Some("office"));
+/// assert_eq!(source.network.and_then(|network| networks.name(network)), Some("office"));
 ///
 /// // The same header from a stranger is worth nothing.
 /// let stranger = Peer { address: "203.0.113.9:4711".parse()? };
@@ -61,7 +61,8 @@ use prefixes::Prefixes;
 #[must_use]
 pub struct Networks {
     trusted: Prefixes<()>,
-    named: Prefixes<Arc<str>>,
+    named: Prefixes<u16>,
+    names: Vec<Arc<str>>,
     max_hops: usize,
     header: ForwardedHeader,
 }
@@ -90,12 +91,12 @@ impl ForwardedHeader {
 }
 
 /// From where a request comes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Source {
     /// The address, if it is known for certain. IPv4 addresses written as IPv6 are IPv4 here.
     pub address: Option<IpAddr>,
-    /// The name of the network that the address is in; of several, the smallest.
-    pub network: Option<Arc<str>>,
+    /// The network with a name that the address is in; of several, the smallest. [`Networks::name`] tells the name.
+    pub network: Option<u16>,
 }
 
 impl Networks {
@@ -104,6 +105,7 @@ impl Networks {
         Self {
             trusted: Prefixes::default(),
             named: Prefixes::default(),
+            names: Vec::new(),
             max_hops: 10,
             header: ForwardedHeader::default(),
         }
@@ -129,7 +131,8 @@ impl Networks {
     ///
     /// # Errors
     ///
-    /// If the name or the list is empty, or one of them is no network or has a name already.
+    /// If the name or the list is empty, one of them is no network or has a name already, or there are more than 65536
+    /// names.
     pub fn named<'a>(
         mut self,
         name: &str,
@@ -138,12 +141,17 @@ impl Networks {
         if name.is_empty() {
             return Err(NetworksError::new(name, Fault::Nameless));
         }
-        let shared: Arc<str> = name.into();
+        let index = self.names.iter().position(|known| **known == *name).unwrap_or(self.names.len());
+        let Ok(number) = u16::try_from(index) else { return Err(NetworksError::new(name, Fault::TooMany)) };
+        if index == self.names.len() {
+            self.names.push(name.into());
+        }
         let mut empty = true;
         for network in networks {
             empty = false;
-            if let Some(other) = self.named.insert(parse(network)?, Arc::clone(&shared)) {
-                return Err(NetworksError::new(network, Fault::Twice(other)));
+            if let Some(owner) = self.named.insert(parse(network)?, number) {
+                let owner = self.name(owner).unwrap_or_default().into();
+                return Err(NetworksError::new(network, Fault::Twice(owner)));
             }
         }
         if empty { Err(NetworksError::new(name, Fault::Empty)) } else { Ok(self) }
@@ -168,13 +176,22 @@ impl Networks {
         self
     }
 
-    /// The names of networks, sorted.
+    /// The name of a network that [`source`](Self::source) found.
     #[must_use]
-    pub fn names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.named.values().map(|name| &**name).collect();
-        names.sort_unstable();
-        names.dedup();
-        names
+    pub fn name(&self, network: u16) -> Option<&str> {
+        self.names.get(usize::from(network)).map(|name| &**name)
+    }
+
+    /// Whether networks of this name are known: one that is not can never be where a request comes from.
+    #[must_use]
+    pub fn knows(&self, name: &str) -> bool {
+        self.names.iter().any(|known| **known == *name)
+    }
+
+    /// Whether any proxy is trusted.
+    #[must_use]
+    pub fn trusts_anybody(&self) -> bool {
+        !self.trusted.is_empty()
     }
 
     /// Whether the connection comes from a trusted proxy, so that what it says about its client counts.
@@ -187,7 +204,7 @@ impl Networks {
     #[must_use]
     pub fn source(&self, peer: Option<&Peer>, headers: &HeaderMap) -> Source {
         let Some(address) = self.address(peer, headers) else { return Source::default() };
-        Source { address: Some(address), network: self.named.find(address).cloned() }
+        Source { address: Some(address), network: self.named.find(address).copied() }
     }
 
     fn trusts(&self, address: IpAddr) -> bool {

@@ -18,6 +18,7 @@ pub(super) enum Fault {
     Twice(Arc<str>),
     Nameless,
     Empty,
+    TooMany,
     NoHops,
 }
 
@@ -47,6 +48,7 @@ impl fmt::Display for NetworksError {
             Fault::Twice(owner) => write!(f, "the network {input:?} belongs to {owner:?} already"),
             Fault::Nameless => f.write_str("the name \"\" of a network is empty"),
             Fault::Empty => write!(f, "the network {input:?} has no addresses"),
+            Fault::TooMany => write!(f, "the network {input:?} is one name too many"),
             Fault::NoHops => write!(f, "at most {input} proxies: at least 1, or trust none"),
         }
     }

@@ -21,10 +21,10 @@ impl<T> Prefixes<T> {
     /// Takes a network in, unless it is there already: then it stays and its value comes back.
     pub(super) fn insert(&mut self, network: IpNet, value: T) -> Option<T>
     where
-        T: Clone,
+        T: Copy,
     {
         if let Some(present) = self.values.get(&network) {
-            return Some(present.clone());
+            return Some(*present);
         }
         let length = network.prefix_len();
         let lengths = match network {
@@ -47,8 +47,8 @@ impl<T> Prefixes<T> {
         lengths.iter().find_map(|length| self.values.get(&IpNet::new(address, *length).ok()?.trunc()))
     }
 
-    pub(super) fn values(&self) -> impl Iterator<Item = &T> {
-        self.values.values()
+    pub(super) fn is_empty(&self) -> bool {
+        self.values.is_empty()
     }
 }
 

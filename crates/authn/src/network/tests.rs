@@ -46,7 +46,8 @@ fn check(networks: &Networks, rows: &[Row]) {
         let source = networks.source(Some(&peer(from)), &headers(networks.header.name(), lines));
         let expected = (!address.is_empty()).then(|| address.parse::<IpAddr>().unwrap());
         assert_eq!(source.address, expected, "{name}");
-        assert_eq!(source.network.as_deref().unwrap_or_default(), *network, "{name}");
+        let found = source.network.and_then(|network| networks.name(network));
+        assert_eq!(found.unwrap_or_default(), *network, "{name}");
     }
 }
 
@@ -223,7 +224,17 @@ fn mistakes_name_the_input() {
         assert!(error.contains(said), "{error:?} lacks {said:?}");
     }
     assert_eq!(new().max_hops(0).unwrap_err().input(), "0");
-    assert_eq!(networks().names(), ["lab", "office", "proxies"]);
+}
+
+#[test]
+fn names_are_known() {
+    assert!(networks().knows("lab") && !networks().knows("Lab"));
+    assert!(networks().trusts_anybody() && !Networks::new().trusts_anybody());
+    assert_eq!(networks().name(3), None);
+    // Networks of one name may come in several steps.
+    let more = networks().named("lab", ["198.51.100.0/24"]).unwrap();
+    let source = more.source(Some(&peer("198.51.100.1")), &HeaderMap::new());
+    assert_eq!(source.network.and_then(|network| more.name(network)), Some("lab"));
 }
 
 #[test]
