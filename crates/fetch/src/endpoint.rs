@@ -1,6 +1,8 @@
 use std::fmt;
+use std::sync::Arc;
 
-use http::Uri;
+use bytes::Bytes;
+use http::{HeaderValue, Request, Uri, header};
 
 /// The absolute URL of a server that documents and secrets may be exchanged with.
 ///
@@ -15,6 +17,7 @@ use http::Uri;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
+    text: Arc<str>,
     uri: Uri,
     insecure: bool,
 }
@@ -47,6 +50,24 @@ impl Endpoint {
         Self::read(text, self.insecure)
     }
 
+    /// The very text it was read from. Names of issuers are compared by this, since a URL can be written in many ways and
+    /// an issuer is named in one (RFC 8414, section 3.3).
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// A request for the document there.
+    #[must_use]
+    pub fn get(&self) -> Request<Bytes> {
+        let mut request = Request::new(Bytes::new());
+        *request.uri_mut() = self.uri.clone();
+        // RFC 7517, section 8.5, has a type of its own for keys.
+        let accept = HeaderValue::from_static("application/json, application/jwk-set+json");
+        request.headers_mut().insert(header::ACCEPT, accept);
+        request
+    }
+
     /// The URL.
     #[must_use]
     pub fn uri(&self) -> &Uri {
@@ -60,7 +81,7 @@ impl Endpoint {
     }
 
     fn read(text: &str, insecure: bool) -> Result<Self, EndpointError> {
-        let flawed = |flaw| Err(EndpointError { flaw });
+        let flawed = |flaw| Err(EndpointError::new(flaw));
         // The parser drops a fragment without a word, so it is looked for first.
         if text.contains('#') {
             return flawed("holds a fragment, which is never sent");
@@ -75,7 +96,7 @@ impl Endpoint {
         }
         match uri.authority() {
             Some(authority) if authority.as_str().contains('@') => flawed("holds a user or password"),
-            _ => Ok(Self { uri, insecure }),
+            _ => Ok(Self { text: text.into(), uri, insecure }),
         }
     }
 }
@@ -84,6 +105,12 @@ impl Endpoint {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EndpointError {
     flaw: &'static str,
+}
+
+impl EndpointError {
+    pub(crate) fn new(flaw: &'static str) -> Self {
+        Self { flaw }
+    }
 }
 
 impl fmt::Display for EndpointError {

@@ -8,10 +8,12 @@ mod endpoint;
 mod error;
 mod fetch;
 mod form;
+mod metadata;
 mod watched;
 
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::FetchError;
 pub use fetch::{BoxFuture, Fetch};
 pub use form::Form;
+pub use metadata::{DiscoverError, ServerMetadata, discover};
 pub use watched::{WatchError, Watched};
