@@ -6,7 +6,9 @@
 //!
 //! Most errors leave with status 200. A client's SDK reads the body of a 200 and shows the error to the model, while it
 //! reports any other status as a broken connection. The exceptions are those the Streamable HTTP page demands, and the
-//! few that a client must act on below the protocol.
+//! few that a client must act on below the protocol: `401`, and `403` where another token would help (2026-07-28,
+//! Authorization, "Runtime Insufficient Scope Errors"). A plain no stays a `200`: no token would change it, and the model
+//! should read it.
 
 use http::StatusCode;
 use portcullis_core::Reason;
@@ -54,6 +56,14 @@ pub(crate) fn of_reason(reason: Reason) -> i64 {
         Reason::Unavailable => UNAVAILABLE,
         // Forbid, WantScope, WantApproval, and any reason that is added later: no is no.
         _ => FORBIDDEN,
+    }
+}
+
+/// The status with which a refusal leaves although its code would not say so.
+pub(crate) fn status_of_reason(reason: Reason) -> Option<StatusCode> {
+    match reason {
+        Reason::WantScope => Some(StatusCode::FORBIDDEN),
+        _ => None,
     }
 }
 

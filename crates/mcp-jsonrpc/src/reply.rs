@@ -26,7 +26,9 @@ use crate::{Failure, Fragment, Id, Message, code};
 /// Dropping a reply cancels the call: the connection it is read from is closed or its stream reset.
 ///
 /// The [extensions](Self::extensions) may hold an [`http::StatusCode`], which the decoder uses for an error, and an
-/// [`http::HeaderMap`], which it adds to the response.
+/// [`http::HeaderMap`], which it adds to the response. A reply that is a refusal and nothing else holds the [`Refusal`].
+/// All of them become the extensions of the HTTP response, so that a layer at the HTTP level can add what it knows: how
+/// to get the scopes that are wanted.
 ///
 /// # Cost
 ///
@@ -206,7 +208,12 @@ impl Answer for Reply {
     type ReplyTo = ReplyTo;
 
     fn refuse(to: &ReplyTo, refusal: Refusal) -> Self {
-        Self::message(to.refusal(refusal))
+        let mut reply = Self::message(to.refusal(refusal.clone()));
+        if let Some(status) = code::status_of_reason(refusal.reason()) {
+            reply.extensions.insert(status);
+        }
+        reply.extensions.insert(refusal);
+        reply
     }
 
     fn inspect<I>(mut self, to: ReplyTo, inspect: I) -> Self

@@ -117,6 +117,7 @@ fn refusals_say_why_and_leave_a_line() {
             "{text}"
         );
         assert!(!text.contains("rule 7"), "{text}");
+        assert_eq!(reply.extensions().get(), Some(&refusal));
         assert_eq!(trail.refusal(), Some(refusal));
         assert_eq!(trail.entries()[0].layer(), "test");
     }

@@ -33,6 +33,7 @@ async fn the_status_of_an_answer() {
     for (reason, wanted) in [
         (Reason::Authenticate, 401),
         (Reason::Forbid, 200),
+        (Reason::WantScope, 403),
         (Reason::Hide, 200),
         (Reason::Exhaust, 200),
         (Reason::Unavailable, 200),
@@ -54,6 +55,26 @@ async fn the_status_of_an_answer() {
     };
     assert_eq!(status(said(Some(code::INVALID_PARAMS))).await, 418);
     assert_eq!(status(said(None)).await, 200);
+}
+
+/// A layer outside the decoder knows where to get the scopes, and has to know which.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_reaches_the_http_level() {
+    let refusal = Refusal::new(Reason::WantScope, "Sign in again.").with_scopes(["a", "b"]);
+    let said = refusal.clone();
+    let act = Act::with(move |call| Ok(Reply::refuse(&call.reply_to("test"), said.clone())));
+    for (ask, status) in [
+        (Ask::tool("echo"), 403),
+        // Nobody waits for an answer to this one, but it was not taken either.
+        (Ask::notification("notifications/x").without_meta(), 403),
+    ] {
+        let response = send(&decoded(act.clone()), ask.http()).await;
+        assert_eq!(response.status(), status);
+        assert_eq!(response.extensions().get(), Some(&refusal));
+        assert_eq!(read::message(response).await.1.error_code(), Some(code::FORBIDDEN));
+    }
+    let passed = send(&decoded(Act::result(RESULT)), Ask::tool("echo").http()).await;
+    assert!(passed.extensions().get::<Refusal>().is_none());
 }
 
 /// The status is the gateway's word. What a tool puts into its result has no part in it.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use portcullis_mcp_jsonrpc::{DecodeLayer, FailureKind, Id};
+use portcullis_core::{Answer, Reason, Refusal};
+use portcullis_mcp_jsonrpc::{DecodeLayer, FailureKind, Id, Reply};
 use portcullis_mcp_legacy::front::FrontLayer;
 use portcullis_testkit::{Act, read};
 use tower::Layer;
@@ -36,6 +37,37 @@ async fn errors_leave_with_200() {
         let answer = client.ask(call(7)).await;
         assert_eq!((answer.id(), answer.error_code()), (Some(&Id::from(7)), Some(code)));
     }
+}
+
+/// But for the one status that tells them to get another token.
+#[tokio::test(start_paused = true)]
+async fn a_missing_scope_leaves_with_403_and_says_which() {
+    let refuse = |reason| {
+        let refusal = Refusal::new(reason, "No.").with_scopes(["mcp", "repo"]);
+        Act::with(move |call| Ok(Reply::refuse(&call.reply_to("authn"), refusal.clone())))
+    };
+    for prefers_events in [false, true] {
+        let mut client = connected([refuse(Reason::WantScope), refuse(Reason::WantScope), complete()]).await;
+        if prefers_events {
+            client = client.prefers_events();
+        }
+        let response = client.post(call(7)).await;
+        assert_eq!(response.status(), StatusCode::FORBIDDEN, "prefers events: {prefers_events}");
+        let refusal = response.extensions().get::<Refusal>().unwrap();
+        assert_eq!(refusal.scopes(), ["mcp", "repo"]);
+        let (_, answer) = read::message(response).await;
+        assert_eq!((answer.id(), answer.error_code()), (Some(&Id::from(7)), Some(-31403)));
+
+        // A batch would be sent again as a whole, though parts of it were done.
+        let mut old = Client::connect(front([refuse(Reason::WantScope), complete()]), "2025-03-26").await;
+        if prefers_events {
+            old = old.prefers_events();
+        }
+        let response = old.post(format!("[{},{}]", call(1), call(2))).await;
+        assert_eq!(response.status(), StatusCode::OK);
+    }
+    let client = connected([refuse(Reason::Forbid)]).await;
+    assert_eq!(client.ask(call(7)).await.error_code(), Some(-31403));
 }
 
 #[tokio::test(start_paused = true)]

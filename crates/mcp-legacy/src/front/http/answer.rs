@@ -5,8 +5,8 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, header};
-use portcullis_core::Body;
+use http::{Extensions, HeaderMap, HeaderValue, Response, StatusCode, header};
+use portcullis_core::{Body, Reason, Refusal};
 use portcullis_mcp_jsonrpc::Message;
 use tokio::time::timeout;
 
@@ -30,15 +30,27 @@ pub(super) async fn answer(
     prefers_events: bool,
     write: impl FnOnce(Vec<Message>) -> Bytes,
 ) -> Response<Body> {
-    if prefers_events {
-        // The head leaves before there is a reply, so nothing that comes attached to the reply can be part of it.
-        return stream(shared, entry, Vec::new(), source);
-    }
     let keep_alive = shared.decode.keep_alive_after();
-    let replies = timeout(PATIENCE * keep_alive, poll_fn(|cx| source.poll_replies(cx))).await;
-    let Ok(extensions) = replies else { return stream(shared, entry, Vec::new(), source) };
+    let replies = if prefers_events {
+        // The head leaves before there is a reply, so nothing that comes attached to the reply can be part of it. But a
+        // refusal that no server was asked about is there at once.
+        match source.is_one() {
+            true => poll_fn(|cx| Poll::Ready(source.poll_replies(cx))).await,
+            false => Poll::Pending,
+        }
+        .map(|extensions| wants_scope(&extensions).then_some(extensions))
+    } else {
+        let replies = timeout(PATIENCE * keep_alive, poll_fn(|cx| source.poll_replies(cx))).await;
+        Poll::Ready(replies.ok())
+    };
+    let Poll::Ready(Some(extensions)) = replies else { return stream(shared, entry, Vec::new(), source) };
     let mut response = match first(&mut source, keep_alive).await {
-        First::Answers(answers) => json(write(answers)),
+        First::Answers(answers) => {
+            let status = status(&answers, &extensions);
+            let mut response = json(write(answers));
+            *response.status_mut() = status;
+            response
+        }
         First::Stream(messages) => stream(shared, entry, messages, source),
     };
     if let Some(more) = extensions.get::<HeaderMap>() {
@@ -82,7 +94,20 @@ fn stream(shared: &Shared, entry: &Entry, messages: Vec<Message>, source: Source
     Connection::open(stream.hold(), comment)
 }
 
-/// Errors too leave with 200: the SDKs of the time report any other status as a broken connection.
+/// Errors too leave with 200: the SDKs of the time report any other status as a broken connection. Except for the one that
+/// they act on, by getting another token (2025-11-25, Authorization, "Runtime Insufficient Scope Errors"). Of a batch some
+/// requests have been served, so it must not look as if it could be sent again.
+fn status(answers: &[Message], extensions: &Extensions) -> StatusCode {
+    match answers {
+        [answer] if answer.error_code().is_some() && wants_scope(extensions) => StatusCode::FORBIDDEN,
+        _ => StatusCode::OK,
+    }
+}
+
+fn wants_scope(extensions: &Extensions) -> bool {
+    extensions.get::<Refusal>().is_some_and(|refusal| refusal.reason() == Reason::WantScope)
+}
+
 pub(super) fn json(text: Bytes) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

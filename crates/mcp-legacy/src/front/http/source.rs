@@ -41,6 +41,11 @@ impl Source {
         Self { calls: calls.into_iter().map(running).collect(), turn: 0 }
     }
 
+    /// Whether there is one call and no more.
+    pub(crate) fn is_one(&self) -> bool {
+        self.calls.len() == 1
+    }
+
     /// Waits until each call has given its reply or failed, and gives what came attached to the replies.
     pub(crate) fn poll_replies(&mut self, cx: &mut Context<'_>) -> Poll<Extensions> {
         let mut extensions = Extensions::new();
