@@ -6,6 +6,8 @@ use bytes::Bytes;
 use http::StatusCode;
 use portcullis_core::json::quote;
 
+use crate::{Denial, DenialKind};
+
 /// Why a caller is not let in, as far as the answer depends on it.
 ///
 /// | | status | error |
@@ -103,5 +105,22 @@ impl Rejection {
         };
         let description = quote(self.description());
         format!(r#"{{"error":"{error}","error_description":{description}}}"#).into()
+    }
+}
+
+impl From<&Denial> for Rejection {
+    fn from(denial: &Denial) -> Self {
+        match denial.kind() {
+            DenialKind::Invalid => Self::Invalid,
+            DenialKind::Forbid => Self::Forbid,
+            DenialKind::StepUp => {
+                let wanted = denial.wanted();
+                Self::StepUp {
+                    acr_values: wanted.and_then(|wanted| wanted.acr_values()).map(str::to_owned),
+                    max_age: wanted.and_then(|wanted| wanted.max_age_seconds()),
+                }
+            }
+            DenialKind::Unavailable(wait) => Self::Unavailable(wait),
+        }
     }
 }

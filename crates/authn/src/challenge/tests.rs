@@ -3,6 +3,7 @@ use std::time::Duration;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 
 use super::*;
+use crate::Denial;
 
 const METADATA: &str =
     r#"resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/mcp""#;
@@ -202,6 +203,24 @@ fn a_challenge_can_join_an_answer_of_somebody_else() {
     challenges().append_to(&mut headers, &Rejection::WantScope, &["mcp:read".to_owned()]);
     assert_eq!(headers.len(), 2);
     assert!(headers[WWW_AUTHENTICATE].to_str().unwrap().contains(r#"scope="mcp:read""#));
+}
+
+#[test]
+fn a_denial_becomes_a_rejection() {
+    let wanted =
+        crate::denial::StepUp::new().acr_value("gold").acr_value("silver").max_age(Duration::from_secs(60));
+    let wait = Duration::from_secs(3);
+    for (denial, rejection) in [
+        (Denial::invalid("the signature is wrong"), Rejection::Invalid),
+        (Denial::forbid("not in finance"), Rejection::Forbid),
+        (Denial::step_up(wanted, "no second factor"), step_up(Some("gold silver"), Some(60))),
+        (Denial::unavailable(wait, "login.example.com cannot be reached"), Rejection::Unavailable(wait)),
+    ] {
+        assert_eq!(Rejection::from(&denial), rejection);
+        let response = challenges().dpop(["ES256"]).answer::<&str>(&Method::POST, &rejection, &[]);
+        let told = format!("{:?} {:?}", response.headers(), response.body());
+        assert!(!told.contains(denial.detail()), "{told}");
+    }
 }
 
 #[test]
