@@ -29,7 +29,6 @@ impl ConfigError {
     }
 
     /// What is behind it.
-    #[allow(dead_code, reason = "for settings that are read by a parser with an error of its own")]
     pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.source = Some(source.into());
         self

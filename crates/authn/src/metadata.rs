@@ -24,10 +24,11 @@ use crate::{ConfigError, Resource, scopes};
 ///     .build();
 /// assert_eq!(
 ///     metadata.json(),
-///     r#"{"resource":"https://mcp.example.com/mcp","authorization_servers":["https://login.example.com"],"#
-///         .to_owned()
-///         + r#""scopes_supported":["mcp:read"],"bearer_methods_supported":["header"],"#
-///         + r#""resource_name":"Finance tools"}"#,
+///     concat!(
+///         r#"{"resource":"https://mcp.example.com/mcp","authorization_servers":["https://login.example.com"],"#,
+///         r#""scopes_supported":["mcp:read"],"bearer_methods_supported":["header"],"#,
+///         r#""resource_name":"Finance tools"}"#,
+///     ),
 /// );
 ///
 /// let response = metadata.answer(&http::Method::GET);
