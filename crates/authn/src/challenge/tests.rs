@@ -229,3 +229,32 @@ fn is_send_and_sync() {
     assert_send_sync::<Challenges>();
     assert_send_sync::<Rejection>();
 }
+
+proptest::proptest! {
+    /// Whatever the values are, a challenge is one header of so many parameters, and reads back.
+    #[test]
+    fn parameters_read_back(values in proptest::collection::vec(".{0,8}", 1..4)) {
+        let mut text = String::from("Bearer");
+        for value in &values {
+            push(&mut text, "p", value);
+        }
+        proptest::prop_assert!(HeaderValue::try_from(&text).is_ok());
+        let mut read = Vec::new();
+        let mut chars = text.strip_prefix("Bearer").unwrap().chars();
+        while let Some(char) = chars.next() {
+            if char == '"' {
+                let mut value = String::new();
+                loop {
+                    match chars.next().unwrap() {
+                        '"' => break,
+                        '\\' => value.push(chars.next().unwrap()),
+                        char => value.push(char),
+                    }
+                }
+                read.push(value);
+            }
+        }
+        let plain = |value: &String| value.replace(|char: char| !matches!(char, ' '..='~'), " ");
+        proptest::prop_assert_eq!(read, values.iter().map(plain).collect::<Vec<_>>());
+    }
+}

@@ -106,3 +106,17 @@ fn is_send_and_sync() {
     assert_send_sync::<Resource>();
     assert_send_sync::<ConfigError>();
 }
+
+proptest::proptest! {
+    /// What is taken is canonical: it is taken again, unchanged, and can stand in quotes in a header.
+    #[test]
+    fn a_canonical_uri_is_canonical(
+        text in "(https|HTTP|http)://[a-zA-Z0-9.:\\[\\]@%-]{0,12}(/[a-z%2E./A\"\\\\?#~é ]{0,12})?",
+    ) {
+        if let Ok(resource) = Resource::insecure_http(&text) {
+            proptest::prop_assert_eq!(&Resource::insecure_http(resource.as_str()).unwrap(), &resource);
+            let fits = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+            proptest::prop_assert!(resource.metadata_url().bytes().all(fits), "{resource}");
+        }
+    }
+}
