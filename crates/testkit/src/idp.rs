@@ -1,9 +1,12 @@
 //! An identity provider for tests: it signs whatever it is told to, also what no provider should.
 #![expect(clippy::indexing_slicing, reason = "a test says that it failed by a panic")]
 
+use std::time::SystemTime;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use ring::rand::SystemRandom;
+use ring::digest::{SHA256, digest};
+use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaKeyPair, RsaPublicKeyComponents};
 use serde_json::{Value, json};
 
@@ -162,6 +165,44 @@ impl SigningKey {
         }
         jwk
     }
+}
+
+impl SigningKey {
+    /// The thumbprint of the public key (RFC 7638), as the claim `cnf.jkt` has it.
+    #[must_use]
+    pub fn jkt(&self) -> String {
+        let mut jwk = self.jwk();
+        let needed = ["crv", "e", "kty", "n", "x", "y"];
+        jwk.as_object_mut().expect("a key is an object").retain(|name, _| needed.contains(&&**name));
+        // Members are written sorted by their names.
+        URL_SAFE_NO_PAD.encode(digest(&SHA256, jwk.to_string().as_bytes()))
+    }
+
+    /// What a client that holds this key writes into the header `DPoP` of one request (RFC 9449).
+    #[must_use]
+    pub fn dpop(&self, method: &str, url: &str, token: &str, now: SystemTime) -> String {
+        self.dpop_of(dpop_claims(method, url, token, now))
+    }
+
+    /// A proof of these claims, right ones or wrong ones.
+    #[must_use]
+    pub fn dpop_of(&self, claims: Value) -> String {
+        self.sign(json!({"typ": "dpop+jwt", "jwk": self.jwk()}), claims)
+    }
+}
+
+/// The claims of a proof for one request, with an id of its own.
+#[must_use]
+pub fn dpop_claims(method: &str, url: &str, token: &str, now: SystemTime) -> Value {
+    let mut id = [0; 16];
+    SystemRandom::new().fill(&mut id).expect("there is randomness");
+    json!({
+        "jti": URL_SAFE_NO_PAD.encode(id),
+        "htm": method,
+        "htu": url,
+        "iat": now.duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970").as_secs(),
+        "ath": URL_SAFE_NO_PAD.encode(digest(&SHA256, token.as_bytes())),
+    })
 }
 
 fn ecdsa(algorithm: &'static signature::EcdsaSigningAlgorithm) -> EcdsaKeyPair {
