@@ -20,7 +20,7 @@ use crate::service::Way;
 use crate::sse::SseConnect;
 use crate::timeout::Limits;
 use crate::transport::{Core, Transport};
-use crate::{BuildError, Circuit, Era, HttpUpstream, Retries, config, tls};
+use crate::{BuildError, Circuit, Credentials, Era, HttpUpstream, Retries, config, tls};
 
 /// Which HTTP is spoken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,6 +87,7 @@ pub struct HttpUpstreamBuilder {
     random: Random,
     era: Era,
     sessions: Sessions,
+    credentials: Credentials,
 }
 
 impl HttpUpstreamBuilder {
@@ -105,6 +106,7 @@ impl HttpUpstreamBuilder {
             random: Random::of_the_system(),
             era: Era::Auto,
             sessions: Sessions::default(),
+            credentials: Credentials::none(),
         })
     }
 
@@ -133,12 +135,15 @@ impl HttpUpstreamBuilder {
     /// # Errors
     ///
     /// As for [`header`](Self::header).
-    pub fn bearer(self, token: Secret) -> Result<Self, BuildError> {
-        if token.expose().is_empty() || token.expose().contains(char::is_whitespace) {
-            let flaw = "has a token that is empty or holds white space";
-            return Err(BuildError::Header { name: "authorization".to_owned(), flaw });
-        }
-        self.header("authorization", Secret::new(format!("Bearer {}", token.expose())))
+    pub fn bearer(mut self, token: Secret) -> Result<Self, BuildError> {
+        config::inject_secret(&mut self.headers, &http::header::AUTHORIZATION, &token, true)?;
+        Ok(self)
+    }
+
+    /// What the gateway proves with that it may call; nothing unless set.
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = credentials;
+        self
     }
 
     /// The most time for one attempt at a connection: name, TCP and TLS together.
@@ -243,9 +248,11 @@ impl HttpUpstreamBuilder {
     ///
     /// # Errors
     ///
-    /// A limit of zero, too many retries, certificates that cannot be used with `https`, or no random numbers for a key.
-    pub fn build(self) -> Result<HttpUpstream, BuildError> {
+    /// A limit of zero, too many retries, certificates that cannot be used with `https`, no random numbers for a key,
+    /// credentials for a header that is injected already, or sessions that callers share who have credentials each.
+    pub fn build(mut self) -> Result<HttpUpstream, BuildError> {
         self.check()?;
+        let credentials = self.credentials.injector(&mut self.headers)?;
         let tls = match self.uri.scheme_str() {
             Some("https") => tls::config(&self.extra_roots)?,
             _ if self.extra_roots.is_empty() => tls::unused()?,
@@ -259,6 +266,7 @@ impl HttpUpstreamBuilder {
         let core = Core {
             client: pool.client(&self.uri, tls, Arc::clone(&budget)),
             headers: self.headers,
+            credentials,
             limits: self.limits,
             budget,
             breaker: Arc::new(Breaker::new(self.circuit)),
@@ -269,6 +277,7 @@ impl HttpUpstreamBuilder {
             uri: Arc::clone(&uri),
             max_answer: self.max_answer,
             max_event: self.max_event,
+            owner: None,
         };
         let modern = EncodeLayer::to(uri.as_ref().clone())
             .max_answer(self.max_answer)
@@ -305,6 +314,10 @@ impl HttpUpstreamBuilder {
         if let Some((setting, _)) = not_zero.into_iter().find(|(_, fits)| !fits) {
             return Err(BuildError::Limit { setting, flaw: "must not be zero" });
         }
+        if self.credentials.are_per_caller() && self.sessions.are_shared() {
+            let flaw = "must not be shared, because each caller has credentials of their own";
+            return Err(BuildError::Credentials { part: "sessions".to_owned(), flaw });
+        }
         if self.retries.most > Retries::MOST {
             return Err(BuildError::Limit { setting: "retries", flaw: "must not be more than 10" });
         }
@@ -318,6 +331,7 @@ impl std::fmt::Debug for HttpUpstreamBuilder {
         f.debug_struct("HttpUpstreamBuilder")
             .field("host", &self.uri.host())
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .field("credentials", &self.credentials)
             .field("limits", &self.limits)
             .field("version", &self.version)
             .field("era", &self.era)

@@ -66,10 +66,7 @@ fn flawed_url(host: &str, flaw: &'static str) -> BuildError {
 /// Adds a header that goes with every request, if it is one that may be chosen.
 pub(crate) fn inject(headers: &mut HeaderMap, name: &str, value: &Secret) -> Result<(), BuildError> {
     let flawed = |flaw| BuildError::Header { name: name.to_owned(), flaw };
-    let name = HeaderName::try_from(name).map_err(|_| flawed("is not the name of a header"))?;
-    if OF_THE_PROTOCOL.contains(&name) || name.as_str().starts_with("mcp-") {
-        return Err(flawed("is set by the protocol"));
-    }
+    let name = free_header(name)?;
     // `from_str` would let through everything but control characters; a secret with other than ASCII is a slip.
     let mut value = match value.expose() {
         "" => return Err(flawed("has an empty value")),
@@ -85,4 +82,31 @@ pub(crate) fn inject(headers: &mut HeaderMap, name: &str, value: &Secret) -> Res
             Ok(())
         }
     }
+}
+
+/// The name of a header that may be chosen.
+pub(crate) fn free_header(name: &str) -> Result<HeaderName, BuildError> {
+    let flawed = |flaw| BuildError::Header { name: name.to_owned(), flaw };
+    let name = HeaderName::try_from(name).map_err(|_| flawed("is not the name of a header"))?;
+    if OF_THE_PROTOCOL.contains(&name) || name.as_str().starts_with("mcp-") {
+        return Err(flawed("is set by the protocol"));
+    }
+    Ok(name)
+}
+
+/// Adds a secret that goes with every request and never changes.
+pub(crate) fn inject_secret(
+    headers: &mut HeaderMap,
+    header: &HeaderName,
+    secret: &Secret,
+    is_bearer: bool,
+) -> Result<(), BuildError> {
+    if !is_bearer {
+        return inject(headers, header.as_str(), secret);
+    }
+    if secret.expose().is_empty() || secret.expose().contains(char::is_whitespace) {
+        let flaw = "has a token that is empty or holds white space";
+        return Err(BuildError::Header { name: header.to_string(), flaw });
+    }
+    inject(headers, header.as_str(), &Secret::new(format!("Bearer {}", secret.expose())))
 }

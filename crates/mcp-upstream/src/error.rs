@@ -33,6 +33,18 @@ pub enum BuildError {
         /// What is wrong.
         flaw: &'static str,
     },
+    /// The credentials for the server are not fit.
+    Credentials {
+        /// The part of them at fault.
+        part: String,
+        /// What is wrong.
+        flaw: &'static str,
+    },
+    /// A secret cannot be had.
+    Secret {
+        /// Why. It names where the secret was looked for.
+        source: BoxError,
+    },
     /// The certificates to trust cannot be used.
     Certificates {
         /// What is wrong.
@@ -66,6 +78,8 @@ impl std::fmt::Display for BuildError {
         match self {
             Self::Url { host, flaw } => write!(f, "url of {host}: {flaw}"),
             Self::Header { name, flaw } => write!(f, "header {name}: {flaw}"),
+            Self::Credentials { part, flaw } => write!(f, "{part}: {flaw}"),
+            Self::Secret { source } => write!(f, "secret: {source}"),
             Self::Certificates { flaw, source: None } => write!(f, "certificates: {flaw}"),
             Self::Certificates { flaw, source: Some(source) } => write!(f, "certificates: {flaw}: {source}"),
             Self::Limit { setting, flaw } => write!(f, "{setting}: {flaw}"),
@@ -78,7 +92,9 @@ impl std::fmt::Display for BuildError {
 impl std::error::Error for BuildError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Certificates { source: Some(source), .. } | Self::Sessions { source } => Some(&**source),
+            Self::Certificates { source: Some(source), .. }
+            | Self::Secret { source }
+            | Self::Sessions { source } => Some(&**source),
             _ => None,
         }
     }

@@ -1,18 +1,23 @@
 //! One request and the head of its response.
 
+mod pass;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode, Uri, header as names};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header as names};
 use portcullis_core::Body;
+use portcullis_fetch::BoxFuture;
 use portcullis_mcp_jsonrpc::{Failure, FailureKind, header};
 use tokio::time::{Sleep, sleep};
 
+pub(crate) use self::pass::Pass;
 use crate::body::Watched;
 use crate::circuit::{Permit, is_trouble};
 use crate::client::{Frames, Lost, Sent};
+use crate::credentials::{Got, Held, Trouble};
 use crate::failure;
 use crate::retry::Effect;
 use crate::timeout::{Deadline, Stage};
@@ -27,19 +32,28 @@ pub(crate) struct Exchange {
     deadline: Deadline,
     listens: bool,
     retries: u8,
+    is_read: bool,
     again: Option<Box<Again>>,
+    pass: Option<Box<Pass>>,
     witness: Option<Arc<Witness>>,
 }
 
 enum State {
-    /// The circuit is open.
-    Refuse,
+    /// Nothing is sent.
+    Refuse(Option<Failure>),
+    /// The request waits for its credential.
+    Admit(Waiting, Option<Box<Request<Body>>>),
     Send(Sent),
     BackOff(Pin<Box<Sleep>>),
+    /// The server has refused the credential, and another is on its way.
+    Renew(Waiting, Option<Box<Response<Frames>>>),
 }
 
-/// What a read is made from once more.
+type Waiting = BoxFuture<'static, Result<Held<HeaderValue>, Trouble>>;
+
+/// What a request is made from once more.
 struct Again {
+    method: Method,
     uri: Uri,
     headers: HeaderMap,
     text: Bytes,
@@ -48,7 +62,7 @@ struct Again {
 impl Again {
     fn request(&self) -> Request<Body> {
         let mut request = Request::new(Body::from(self.text.clone()));
-        *request.method_mut() = http::Method::POST;
+        request.method_mut().clone_from(&self.method);
         *request.uri_mut() = self.uri.clone();
         request.headers_mut().clone_from(&self.headers);
         request
@@ -61,33 +75,111 @@ impl Exchange {
         request: Request<Body>,
         nature: Nature,
         witness: Option<Arc<Witness>>,
+        pass: Option<Result<Box<Pass>, Failure>>,
     ) -> Self {
         let listens = matches!(nature, Nature::Listen);
         let is_limited = !matches!(nature, Nature::Listen | Nature::Session);
-        let Some(permit) = core.breaker.admit() else {
-            return Self {
-                core,
-                state: State::Refuse,
-                permit: None,
-                deadline: Deadline::new(None),
-                listens,
-                retries: 0,
-                again: None,
-                witness,
-            };
+        let mut exchange = Self {
+            core,
+            state: State::Refuse(None),
+            permit: None,
+            deadline: Deadline::new(None),
+            listens,
+            retries: 0,
+            is_read: false,
+            again: None,
+            pass: None,
+            witness,
         };
-        core.budget.earn();
-        let again = match nature {
-            Nature::Read(text) if !core.budget.is_off() => {
-                let (uri, headers) = (request.uri().clone(), request.headers().clone());
-                Some(Box::new(Again { uri, headers, text }))
+        exchange.pass = match pass.transpose() {
+            Ok(pass) => pass,
+            Err(failure) => {
+                exchange.state = State::Refuse(Some(failure));
+                return exchange;
             }
-            _ => None,
         };
-        let mut deadline = Deadline::new(core.limits.total.filter(|_| is_limited));
-        deadline.enter(Stage::Head, Some(core.limits.head));
-        let state = State::Send(core.client.request(request, listens));
-        Self { core, state, permit: Some(permit), deadline, listens, retries: 0, again, witness }
+        exchange.permit = exchange.core.breaker.admit();
+        if exchange.permit.is_none() {
+            exchange.state = State::Refuse(Some(failure::of_open_circuit()));
+            return exchange;
+        }
+        let (core, pass) = (&exchange.core, &mut exchange.pass);
+        core.budget.earn();
+        let text = match nature {
+            Nature::Read(text) if !core.budget.is_off() => {
+                exchange.is_read = true;
+                Some(text)
+            }
+            Nature::Read(text) => pass.is_some().then_some(text),
+            _ => pass.as_mut().and_then(|pass| pass.take_text()),
+        };
+        exchange.again = text.map(|text| {
+            let (method, uri, headers) =
+                (request.method().clone(), request.uri().clone(), request.headers().clone());
+            Box::new(Again { method, uri, headers, text })
+        });
+        exchange.deadline = Deadline::new(core.limits.total.filter(|_| is_limited));
+        exchange.deadline.enter(Stage::Head, Some(core.limits.head));
+        exchange.admit(request);
+        exchange
+    }
+
+    /// Sends the request, with its credential if it needs one, or has it wait for that.
+    fn admit(&mut self, request: Request<Body>) {
+        match self.pass.as_ref().map(|pass| pass.get()) {
+            None => self.state = State::Send(self.core.client.request(request, self.listens)),
+            Some(Got::Now(held)) => self.send(request, held),
+            Some(Got::Wait(waiting)) => self.state = State::Admit(waiting, Some(Box::new(request))),
+        }
+    }
+
+    fn send(&mut self, mut request: Request<Body>, held: Held<HeaderValue>) {
+        if let Some(pass) = &mut self.pass {
+            if let Some(again) = &mut self.again {
+                again.headers.insert(pass.header().clone(), held.value.clone());
+            }
+            pass.show(held, request.headers_mut());
+        }
+        self.state = State::Send(self.core.client.request(request, self.listens));
+    }
+
+    /// The response, unless it is that the credential is not good and there may be a better one.
+    fn consider(&mut self, response: Response<Frames>) -> Option<Result<Response<Watched>, Failure>> {
+        if response.status() == StatusCode::UNAUTHORIZED
+            && self.again.is_some()
+            && let Some(renewed) = self.pass.as_mut().and_then(|pass| pass.renew())
+        {
+            // The server has done nothing, so the call may be made again, whatever it does.
+            let waiting: Waiting = match renewed {
+                Got::Now(held) => Box::pin(std::future::ready(Ok(held))),
+                Got::Wait(waiting) => waiting,
+            };
+            self.state = State::Renew(waiting, Some(Box::new(response)));
+            return None;
+        }
+        Some(self.respond(response))
+    }
+
+    /// Makes the call once more, if there is another credential for it.
+    fn renewed(
+        &mut self,
+        held: Held<HeaderValue>,
+        refused: Response<Frames>,
+    ) -> Option<Result<Response<Watched>, Failure>> {
+        let is_other = self.pass.as_ref().is_some_and(|pass| pass.shown() != Some(&held.value));
+        match self.again.as_ref().filter(|_| is_other).map(|again| again.request()) {
+            Some(request) => {
+                self.send(request, held);
+                None
+            }
+            None => Some(self.respond(refused)),
+        }
+    }
+
+    /// The gateway has no credential, which says nothing of the server.
+    fn locked_out(&mut self, trouble: &Trouble) -> Failure {
+        self.permit = None;
+        trouble.to_failure()
     }
 
     fn fail(&mut self, failure: Failure) -> Failure {
@@ -100,9 +192,9 @@ impl Exchange {
     /// Starts to wait for the next attempt, or gives the attempts up.
     fn back_off(&mut self, error: &Lost) -> Result<(), Failure> {
         let (loss, failure) = failure::of_request(error);
-        let effect = if self.again.is_some() { Effect::Read } else { Effect::Any };
+        let effect = if self.is_read { Effect::Read } else { Effect::Any };
         match self.core.budget.spend(loss, effect, self.retries) {
-            Some(wait) if self.again.is_some() => {
+            Some(wait) if self.is_read => {
                 self.retries += 1;
                 self.state = State::BackOff(Box::pin(sleep(wait)));
                 Ok(())
@@ -164,9 +256,39 @@ impl Future for Exchange {
         let this = self.get_mut();
         loop {
             match &mut this.state {
-                State::Refuse => return Poll::Ready(Err(failure::of_open_circuit())),
+                State::Refuse(failure) => {
+                    let over = || Failure::new(FailureKind::Internal);
+                    return Poll::Ready(Err(failure.take().unwrap_or_else(over)));
+                }
+                State::Admit(waiting, request) => match waiting.as_mut().poll(cx) {
+                    Poll::Ready(Ok(held)) => {
+                        let request = request.take();
+                        this.state = State::Refuse(None);
+                        if let Some(request) = request {
+                            this.send(*request, held);
+                        }
+                        continue;
+                    }
+                    Poll::Ready(Err(trouble)) => return Poll::Ready(Err(this.locked_out(&trouble))),
+                    Poll::Pending => {}
+                },
+                State::Renew(waiting, refused) => match waiting.as_mut().poll(cx) {
+                    Poll::Ready(Ok(held)) => {
+                        let refused = refused.take();
+                        this.state = State::Refuse(None);
+                        match refused.and_then(|refused| this.renewed(held, *refused)) {
+                            Some(response) => return Poll::Ready(response),
+                            None => continue,
+                        }
+                    }
+                    Poll::Ready(Err(trouble)) => return Poll::Ready(Err(this.locked_out(&trouble))),
+                    Poll::Pending => {}
+                },
                 State::Send(sent) => match Pin::new(sent).poll(cx) {
-                    Poll::Ready(Ok(response)) => return Poll::Ready(this.respond(response)),
+                    Poll::Ready(Ok(response)) => match this.consider(response) {
+                        Some(response) => return Poll::Ready(response),
+                        None => continue,
+                    },
                     Poll::Ready(Err(error)) => match this.back_off(&error) {
                         Ok(()) => continue,
                         Err(failure) => return Poll::Ready(Err(failure)),

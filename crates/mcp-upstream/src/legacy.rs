@@ -30,8 +30,12 @@ use crate::endpoint::Endpoint;
 pub(crate) struct StreamableConnect(pub(crate) Endpoint);
 
 impl Connect for StreamableConnect {
-    fn connect<'a>(&'a self, _: Option<&'a Principal>) -> BoxFuture<'a, Result<Arc<dyn Channel>, Failure>> {
-        let channel: Arc<dyn Channel> = Arc::new(Streamable::new(self.0.clone()));
-        Box::pin(std::future::ready(Ok(channel)))
+    fn connect<'a>(
+        &'a self,
+        principal: Option<&'a Principal>,
+    ) -> BoxFuture<'a, Result<Arc<dyn Channel>, Failure>> {
+        let opened = self.0.owned_by(principal);
+        let channel = opened.map(|endpoint| -> Arc<dyn Channel> { Arc::new(Streamable::new(endpoint)) });
+        Box::pin(std::future::ready(channel))
     }
 }

@@ -136,6 +136,7 @@ mod channels;
 mod circuit;
 mod client;
 mod config;
+mod credentials;
 mod dial;
 mod direct;
 mod duplex;
@@ -161,6 +162,9 @@ mod transport;
 
 pub use builder::{HttpUpstreamBuilder, HttpVersion};
 pub use circuit::Circuit;
+pub use credentials::{
+    ClientCredentials, Credentials, IdJag, OAuthClient, SecretSource, TokenEndpoint, TokenExchange, TokenType,
+};
 pub use era::Era;
 pub use error::BuildError;
 pub use health::{Health, HealthState};

@@ -1,6 +1,7 @@
+use std::future::ready;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{self, Context, Poll};
 
 use bytes::Bytes;
 use http::Uri;
@@ -9,8 +10,9 @@ use portcullis_mcp_legacy::upstream::{BoxFuture, LegacyUpstream};
 use tower_service::Service;
 
 use crate::auto::Auto;
+use crate::credentials::{Caller, Injector};
 use crate::retry::{Effect, effect};
-use crate::transport::{Core, Nature, Transport, Witness};
+use crate::transport::{Core, Nature, Text, Transport, Witness};
 use crate::{BuildError, Era, Health, HttpUpstreamBuilder};
 
 /// One MCP server behind HTTP, as a service.
@@ -57,6 +59,20 @@ impl HttpUpstream {
         self.core.breaker.health()
     }
 
+    /// Sees to it that a call has with it what its credentials take.
+    fn admit(&self, mut call: Call) -> Result<Call, Failure> {
+        let Some(credentials) = &self.core.credentials else { return Ok(call) };
+        if let Some(callers) = credentials.callers() {
+            let caller = Caller::of(call.extensions())?;
+            if !matches!(self.way, Way::Modern(_)) {
+                callers.note(&caller);
+            }
+        }
+        let text = Text(call.message().text().clone());
+        call.extensions_mut().insert(text);
+        Ok(call)
+    }
+
     /// What the server speaks: what was [said](HttpUpstreamBuilder::era), or was found out. None before the first call
     /// that was answered.
     #[must_use]
@@ -79,6 +95,10 @@ impl Service<Call> for HttpUpstream {
     }
 
     fn call(&mut self, call: Call) -> UpstreamFuture {
+        let call = match self.admit(call) {
+            Ok(call) => call,
+            Err(failure) => return UpstreamFuture { state: State::Other(Box::pin(ready(Err(failure)))) },
+        };
         let state = match &mut self.way {
             Way::Modern(modern) => State::Modern(modern.call(with_nature(call))),
             Way::Sessions(sessions, _) => State::Other(sessions.call(call)),
@@ -116,6 +136,7 @@ impl std::fmt::Debug for HttpUpstream {
             .field("authority", &self.uri.authority().map(http::uri::Authority::as_str))
             .field("path", &self.uri.path())
             .field("headers", &self.core.headers.keys().collect::<Vec<_>>())
+            .field("credentials", &self.core.credentials.as_ref().map(Injector::header))
             .field("era", &self.era())
             .field("health", &self.health())
             .finish_non_exhaustive()
@@ -148,7 +169,7 @@ impl Future for UpstreamFuture {
             State::Other(other) => return other.as_mut().poll(cx),
             State::Watched { sent, doubt } => (sent, doubt),
         };
-        let outcome = ready!(Pin::new(sent).poll(cx));
+        let outcome = task::ready!(Pin::new(sent).poll(cx));
         let doubt = doubt.take().filter(|(_, _, witness)| Auto::doubts(witness, &outcome));
         let Some((auto, text, witness)) = doubt else { return Poll::Ready(outcome) };
         let Ok(message) = Message::parse(text) else { return Poll::Ready(outcome) };

@@ -23,9 +23,13 @@ use crate::endpoint::Endpoint;
 pub(crate) struct SseConnect(pub(crate) Endpoint);
 
 impl Connect for SseConnect {
-    fn connect<'a>(&'a self, _: Option<&'a Principal>) -> BoxFuture<'a, Result<Arc<dyn Channel>, Failure>> {
+    fn connect<'a>(
+        &'a self,
+        principal: Option<&'a Principal>,
+    ) -> BoxFuture<'a, Result<Arc<dyn Channel>, Failure>> {
         Box::pin(async move {
-            let channel: Arc<dyn Channel> = Arc::new(open(&self.0).await.map_err(NotSse::into_failure)?);
+            let endpoint = self.0.owned_by(principal)?;
+            let channel: Arc<dyn Channel> = Arc::new(open(&endpoint).await.map_err(NotSse::into_failure)?);
             Ok(channel)
         })
     }

@@ -13,7 +13,8 @@ use tower_service::Service;
 use crate::body::Watched;
 use crate::circuit::Breaker;
 use crate::client::Client;
-use crate::exchange::Exchange;
+use crate::credentials::Injector;
+use crate::exchange::{Exchange, Pass};
 use crate::retry::Budget;
 use crate::timeout::Limits;
 
@@ -21,10 +22,15 @@ use crate::timeout::Limits;
 pub(crate) struct Core {
     pub(crate) client: Client,
     pub(crate) headers: HeaderMap,
+    pub(crate) credentials: Option<Injector>,
     pub(crate) limits: Limits,
     pub(crate) budget: Arc<Budget>,
     pub(crate) breaker: Arc<Breaker>,
 }
+
+/// The text of a request, to send it once more with other credentials; travels in the request's extensions.
+#[derive(Clone)]
+pub(crate) struct Text(pub(crate) Bytes);
 
 /// What the HTTP service must know of a call; it travels in the request's extensions.
 #[derive(Clone, Debug, Default)]
@@ -87,6 +93,11 @@ impl Service<Request<Body>> for Transport {
 
     fn call(&mut self, mut request: Request<Body>) -> Exchange {
         let nature = request.extensions_mut().remove().unwrap_or_default();
+        let text = request.extensions_mut().remove();
+        let pass = self.core.credentials.as_ref().map(|credentials| {
+            let holder = credentials.holder(request.extensions())?;
+            Ok::<_, Failure>(Box::new(Pass::new(holder, credentials.header().clone(), text)))
+        });
         // They are the client's. Nothing in them is for the server, and an HTTP library may act on what it finds there.
         let extensions = std::mem::take(request.extensions_mut());
         let witness = self.witness.take();
@@ -98,6 +109,6 @@ impl Service<Request<Body>> for Transport {
         for (name, value) in &self.core.headers {
             headers.insert(name.clone(), value.clone());
         }
-        Exchange::start(Arc::clone(&self.core), request, nature, witness)
+        Exchange::start(Arc::clone(&self.core), request, nature, witness, pass)
     }
 }

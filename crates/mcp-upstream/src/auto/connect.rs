@@ -22,16 +22,20 @@ pub(crate) struct AutoConnect {
 }
 
 impl Connect for AutoConnect {
-    fn connect<'a>(&'a self, _: Option<&'a Principal>) -> BoxFuture<'a, Result<Arc<dyn Channel>, Failure>> {
+    fn connect<'a>(
+        &'a self,
+        principal: Option<&'a Principal>,
+    ) -> BoxFuture<'a, Result<Arc<dyn Channel>, Failure>> {
         Box::pin(async move {
+            let endpoint = self.endpoint.owned_by(principal)?;
             let channel = Either {
-                streamable: Streamable::new(self.endpoint.clone()),
+                streamable: Streamable::new(endpoint.clone()),
                 sse: OnceLock::new(),
-                endpoint: self.endpoint.clone(),
+                endpoint,
                 found: Arc::clone(&self.found),
             };
             if self.found.era() == Some(Era::Sse) {
-                match open(&self.endpoint).await {
+                match open(&channel.endpoint).await {
                     Ok(sse) => drop(channel.sse.set(sse)),
                     // There is no such stream any more. `initialize` will show what there is instead.
                     Err(NotSse::Status(status))

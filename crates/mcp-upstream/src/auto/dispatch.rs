@@ -6,13 +6,15 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use futures_util::stream::{self, StreamExt};
-use http::StatusCode;
+use http::{Extensions, StatusCode};
+use portcullis_core::{Principal, SubjectToken};
 use portcullis_mcp_jsonrpc::{Call, EncodeFuture, Failure, FailureKind, LegacyClient, Message, Reply, code};
 use tower_service::Service;
 
 use super::verdict;
 use super::{Auto, Sent};
 use crate::Era;
+use crate::credentials::Injector;
 use crate::duplex::Cause;
 use crate::failure;
 use crate::probe::{self, Verdict};
@@ -96,12 +98,14 @@ impl Auto {
             return Err(undecided.failure());
         }
         let is_probe = call.method() == "server/discover";
-        let question = if is_probe { call.clone() } else { Call::new(probe::discover()) };
+        let question = if is_probe { call.clone() } else { question(call.extensions()) };
         let probed = self.probe(question).await;
         let verdict = probed.verdict();
         match verdict {
             Verdict::Modern => self.found().set(Era::Modern),
             Verdict::Legacy => self.found().set(Era::Legacy),
+            // That one caller is not let in says nothing of the next.
+            Verdict::Undecided if self.has_callers() && probed.is_rejected() => flight.undecided = None,
             Verdict::Undecided => flight.undecided = Some(probed.cause()),
         }
         if verdict != Verdict::Undecided {
@@ -137,7 +141,7 @@ impl Auto {
                 // It is the very question.
                 verdict::of_discover(witness.status(), single(&outcome))
             } else {
-                self.probe(Call::new(probe::discover())).await.verdict()
+                self.probe(question(&witness.extensions())).await.verdict()
             };
             if verdict != Verdict::Legacy {
                 return outcome;
@@ -150,6 +154,12 @@ impl Auto {
         self.dispatch(call).await
     }
 
+    /// Whether each caller has credentials of their own.
+    fn has_callers(&self) -> bool {
+        let credentials = self.modern.get_ref().core.credentials.as_ref();
+        credentials.and_then(Injector::callers).is_some()
+    }
+
     async fn probe(&self, question: Call) -> Probed {
         let witness = Arc::new(Witness::default());
         let outcome = match self.modern(question, Some(Arc::clone(&witness))).await {
@@ -158,6 +168,17 @@ impl Auto {
         };
         Probed { status: witness.status(), outcome }
     }
+}
+
+/// What the server is asked, on behalf of whoever wants to know.
+fn question(extensions: &Extensions) -> Call {
+    let mut question = Call::new(probe::discover());
+    let asker = (extensions.get::<Principal>().cloned(), extensions.get::<SubjectToken>().cloned());
+    if let (Some(principal), Some(subject)) = asker {
+        question.extensions_mut().insert(principal);
+        question.extensions_mut().insert(subject);
+    }
+    question
 }
 
 /// What a probe came to: a reply of one message, or a failure.
@@ -169,6 +190,11 @@ struct Probed {
 impl Probed {
     fn verdict(&self) -> Verdict {
         verdict::of_discover(self.status, single(&self.outcome))
+    }
+
+    /// Whether it was not let in.
+    fn is_rejected(&self) -> bool {
+        self.outcome.as_ref().is_err_and(|failure| failure.kind() == FailureKind::Reject)
     }
 
     /// What those are told who waited for it in vain.

@@ -26,6 +26,11 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
+    /// Whether callers were said to share sessions.
+    pub(super) fn are_shared(&self) -> bool {
+        self.sharing.is_some_and(|sharing| sharing != Sharing::PerPrincipal)
+    }
+
     /// The service that holds sessions over channels from here; `host` is its name unless it was given one.
     pub(super) fn over(self, connect: impl Connect, host: &str) -> Result<LegacyUpstream, BuildError> {
         let mut builder = LegacyUpstream::builder(connect).name(self.name.unwrap_or_else(|| host.into()));

@@ -49,7 +49,7 @@ impl Streamable {
         };
         let patience = Patience::new(session.endpoint.core.limits.total);
         let sent = Sent::now(&extensions);
-        let response = session.endpoint.post(message, session.headers());
+        let response = session.endpoint.post(message, session.headers(), &extensions);
         let response = response.await.map_err(Refused::Failure)?;
         if !response.status().is_success() {
             let refused = self.refused(response, expected.as_ref().map(|expected| expected.id()), in_session);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{Extensions, HeaderMap};
 use portcullis_mcp_jsonrpc::{FailureKind, Kind, Message};
 use portcullis_mcp_legacy::upstream::{BoxFuture, Channel, ChannelError, Incoming, Outgoing};
 use tokio::sync::mpsc;
@@ -50,7 +50,8 @@ impl SseChannel {
         let exchange = self.duplex.expect(&message)?;
         self.duplex.answers(&message);
         let sent = Sent::now(&extensions);
-        let response = self.endpoint.post(message, HeaderMap::new()).await.map_err(ChannelError::Failed)?;
+        let response =
+            self.endpoint.post(message, HeaderMap::new(), &extensions).await.map_err(ChannelError::Failed)?;
         let status = response.status();
         if status.is_success() {
             return Ok(if is_request { self.timed(exchange) } else { Box::pin(exchange) });
@@ -89,7 +90,7 @@ async fn read(mut events: Events, duplex: Duplex, asides: mpsc::Sender<Message>)
 
 async fn post_asides(endpoint: Endpoint, mut waiting: mpsc::Receiver<Message>) {
     while let Some(aside) = waiting.recv().await {
-        let _ = tokio::time::timeout(ASIDE, endpoint.post(aside, HeaderMap::new())).await;
+        let _ = tokio::time::timeout(ASIDE, endpoint.post(aside, HeaderMap::new(), &Extensions::new())).await;
     }
 }
 
