@@ -25,6 +25,7 @@ pub use denial::{Denial, DenialKind, StepUp};
 pub use dpop::{Dpop, MemoryReplays, Proof, Remembered, Replays};
 pub use error::ConfigError;
 pub use jwk::{Algorithm, JwkError, Jwks, PublicKey};
+pub use jwt::ClaimMap;
 pub use metadata::{Metadata, MetadataDocument};
 pub use network::{ForwardedHeader, Networks, NetworksError, Source};
 pub use permit::{Allowed, Permit, PermitFuture, PermitLayer};
