@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use http::Extensions;
 use http::request::Parts;
 use portcullis_core::{BoxError, json};
 use portcullis_mcp_jsonrpc::{Call, Failure, FailureKind, Fragment, Kind, Message, Part, Reply, code};
@@ -16,16 +17,29 @@ use super::{Client, Version, inner};
 /// Who answers if the service inside does not say who it is: 2025 demands a name.
 const NAMELESS: &str = concat!(r#"{"name":"portcullis","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
 
+/// Why no session was opened: the answer to send instead, and what came attached to it.
+#[derive(Debug)]
+pub(crate) struct Unopened {
+    pub(crate) answer: Message,
+    pub(crate) extensions: Extensions,
+}
+
+impl From<Message> for Unopened {
+    fn from(answer: Message) -> Self {
+        Self { answer, extensions: Extensions::new() }
+    }
+}
+
 /// Opens a session: reads what the client says of itself and asks the service inside who it is.
 ///
 /// # Errors
 ///
-/// The answer to send instead: the params are wrong, or the service inside said no or broke.
+/// If the params are wrong, or the service inside said no or broke.
 pub(crate) async fn initialize<S>(
     service: S,
     message: &Message,
     head: Parts,
-) -> Result<(Client, Message), Message>
+) -> Result<(Client, Message), Unopened>
 where
     S: Service<Call, Response = Reply> + Send + 'static,
     S::Error: Into<BoxError>,
@@ -35,7 +49,7 @@ where
         .map_err(|text| Message::from_error(message.id(), code::INVALID_PARAMS, text, None))?;
     let Some(id) = message.id() else {
         let text = "initialize must be a request";
-        return Err(Message::from_error(None, code::INVALID_REQUEST, text, None));
+        return Err(Message::from_error(None, code::INVALID_REQUEST, text, None).into());
     };
     let params = Declared { client: &client, level: None, tasks: false }.params("", message.meta());
     let params = params.ok_or_else(|| {
@@ -45,9 +59,10 @@ where
     let discover = Message::from_request(id, "server/discover", &params);
     let call = Call::from_parts(discover, inner::translated(head));
     let to = call.reply_to("mcp-legacy");
-    let answer = answer(inner::call(service, call)).await.map_err(|failure| to.failure(&failure))?;
+    let (answer, extensions) =
+        answer(inner::call(service, call)).await.map_err(|failure| to.failure(&failure))?;
     if answer.kind() == Kind::Error {
-        return Err(answer);
+        return Err(Unopened { answer, extensions });
     }
     let result = result(&answer, client.version).ok_or_else(|| {
         to.failure(&Failure::new(FailureKind::Garbage).with_source("the answer to server/discover is none"))
@@ -82,12 +97,15 @@ fn client(message: &Message) -> Result<Client, &'static str> {
         .ok_or("Invalid params: clientInfo and capabilities are too long")
 }
 
-async fn answer(reply: impl Future<Output = Result<Reply, Failure>>) -> Result<Message, Failure> {
+async fn answer(
+    reply: impl Future<Output = Result<Reply, Failure>>,
+) -> Result<(Message, Extensions), Failure> {
     let mut reply = reply.await?;
+    let extensions = std::mem::take(reply.extensions_mut());
     while let Some(message) = std::future::poll_fn(|cx| reply.poll_message(cx)).await {
         let message = message?;
         if message.is_answer() {
-            return Ok(message);
+            return Ok((message, extensions));
         }
     }
     Err(Failure::new(FailureKind::Close))

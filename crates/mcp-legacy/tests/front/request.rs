@@ -6,11 +6,11 @@ use http::StatusCode;
 use portcullis_core::{Answer, Reason, Refusal};
 use portcullis_mcp_jsonrpc::{DecodeLayer, FailureKind, Id, Reply};
 use portcullis_mcp_legacy::front::FrontLayer;
-use portcullis_testkit::{Act, read};
+use portcullis_testkit::{Act, Scripted, read};
 use tower::Layer;
 
-use super::client::{Client, Events, call};
-use super::{complete, connected, front, keys, scripted};
+use super::client::{Client, Events, call, initialize};
+use super::{complete, connected, front, keys, layer, scripted};
 
 const RESULT: &str = r#"{"resultType":"complete","content":[]}"#;
 
@@ -68,6 +68,13 @@ async fn a_missing_scope_leaves_with_403_and_says_which() {
     }
     let client = connected([refuse(Reason::Forbid)]).await;
     assert_eq!(client.ask(call(7)).await.error_code(), Some(-31403));
+
+    // Opening a session can want scopes as well.
+    let unopened = layer().layer(Scripted::in_order([refuse(Reason::WantScope)]));
+    let response = Client::new(unopened).post(initialize("2025-11-25")).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert!(!response.headers().contains_key("mcp-session-id"));
+    assert!(response.extensions().get::<Refusal>().is_some());
 }
 
 #[tokio::test(start_paused = true)]

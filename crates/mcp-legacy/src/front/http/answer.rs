@@ -53,11 +53,25 @@ pub(super) async fn answer(
         }
         First::Stream(messages) => stream(shared, entry, messages, source),
     };
+    attach(&mut response, extensions);
+    response
+}
+
+/// Gives an answer that is there already.
+pub(super) fn alone(answer: Message, extensions: Extensions) -> Response<Body> {
+    let status = status(std::slice::from_ref(&answer), &extensions);
+    let mut response = json(answer.into_text());
+    *response.status_mut() = status;
+    attach(&mut response, extensions);
+    response
+}
+
+/// Hands on what came attached to a reply.
+fn attach(response: &mut Response<Body>, extensions: Extensions) {
     if let Some(more) = extensions.get::<HeaderMap>() {
         response.headers_mut().extend(more.clone());
     }
     response.extensions_mut().extend(extensions);
-    response
 }
 
 /// What a source begins with.

@@ -13,7 +13,7 @@ use portcullis_mcp_jsonrpc::{
 };
 use tower_service::Service;
 
-use super::answer::{answer, json};
+use super::answer::{alone, answer, json};
 use super::batch::{self, Sent};
 use super::entry::Entry;
 use super::refuse;
@@ -87,7 +87,7 @@ where
     let principal = head.extensions.get::<Principal>().cloned();
     let (client, welcome) = match initialize(service, &message, head).await {
         Ok(opened) => opened,
-        Err(refused) => return json(refused.into_text()),
+        Err(unopened) => return alone(unopened.answer, unopened.extensions),
     };
     let token = shared.tokens.seal(principal.as_ref(), &client.to_bytes(), shared.now());
     match token.ok().and_then(|token| HeaderValue::try_from(token).ok()) {

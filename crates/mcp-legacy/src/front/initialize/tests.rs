@@ -12,7 +12,7 @@ use super::*;
 
 const DISCOVERED: &str = r#"{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{"listChanged":true},"completions":{},"extensions":{"io.modelcontextprotocol/tasks":{}}},"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"s","version":"","icons":[]}},"instructions":"Do.\n","ttlMs":1,"cacheScope":"public"}"#;
 
-async fn open(params: &str, act: Act) -> (Scripted, Result<(Client, Message), Message>) {
+async fn open(params: &str, act: Act) -> (Scripted, Result<(Client, Message), Unopened>) {
     let service = Scripted::in_order([act]);
     let text = format!(r#"{{"jsonrpc":"2.0","id":0,"method":"initialize","params":{params}}}"#);
     let message = Message::parse(text.into()).unwrap();
@@ -94,13 +94,13 @@ async fn wrong_params_are_refused_before_anybody_is_asked() {
         ),
     ] {
         let (service, opened) = open(&wrong, Act::hang()).await;
-        assert_eq!(opened.unwrap_err().error_code(), Some(code::INVALID_PARAMS), "{name}");
+        assert_eq!(opened.unwrap_err().answer.error_code(), Some(code::INVALID_PARAMS), "{name}");
         assert!(service.probe().calls().is_empty(), "{name}");
     }
     let message = Message::parse(r#"{"jsonrpc":"2.0","id":0,"method":"initialize"}"#.into()).unwrap();
     let (_, head) = Ask::tool("t").call().into_parts();
     let refused = initialize(Scripted::in_order([]), &message, head).await.unwrap_err();
-    assert_eq!(refused.error_code(), Some(code::INVALID_PARAMS));
+    assert_eq!(refused.answer.error_code(), Some(code::INVALID_PARAMS));
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn what_goes_wrong_inside_is_an_error_with_the_clients_id() {
         ),
     ] {
         let (_, opened) = open(&params("2025-06-18"), act).await;
-        let answer = opened.unwrap_err();
+        let answer = opened.unwrap_err().answer;
         assert_eq!((answer.error_code(), answer.id()), (Some(wanted), Some(&0.into())));
     }
 }

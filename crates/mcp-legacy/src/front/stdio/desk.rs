@@ -161,7 +161,7 @@ where
         self.tasks.spawn(async move {
             let (session, answer) = match initialize(service, &message, head).await {
                 Ok((client, answer)) => (Some(Arc::new(Session::new(client))), answer),
-                Err(refusal) => (None, refusal),
+                Err(unopened) => (None, unopened.answer),
             };
             // First, so that the client hears of the session before it hears from it.
             let _ = say.send(answer.into_text()).await;
