@@ -65,6 +65,7 @@ async fn a_missing_scope_leaves_with_403_and_says_which() {
         }
         let response = old.post(format!("[{},{}]", call(1), call(2))).await;
         assert_eq!(response.status(), StatusCode::OK);
+        assert!(response.extensions().get::<Refusal>().is_none());
     }
     let client = connected([refuse(Reason::Forbid)]).await;
     assert_eq!(client.ask(call(7)).await.error_code(), Some(-31403));

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use http::Extensions;
+use portcullis_core::Refusal;
 use portcullis_mcp_jsonrpc::{Failure, FailureKind, Message, Reply, ReplyTo};
 
 /// A call that has not given its reply yet.
@@ -60,6 +61,10 @@ impl Source {
             if let Step::Read(reply) = &mut running.step {
                 extensions.extend(std::mem::take(reply.extensions_mut()));
             }
+        }
+        if !self.is_one() {
+            // It speaks of one request, and nobody could tell which.
+            extensions.remove::<Refusal>();
         }
         Poll::Ready(extensions)
     }
