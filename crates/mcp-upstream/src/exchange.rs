@@ -303,7 +303,13 @@ impl Future for Exchange {
                 }
             }
             return match this.deadline.poll(cx) {
-                Poll::Ready(stage) => Poll::Ready(Err(this.fail(failure::of_stage(stage)))),
+                Poll::Ready(stage) => {
+                    if matches!(this.state, State::Admit(..) | State::Renew(..)) {
+                        // It is not the server that was waited for.
+                        this.permit = None;
+                    }
+                    Poll::Ready(Err(this.fail(failure::of_stage(stage))))
+                }
                 Poll::Pending => Poll::Pending,
             };
         }

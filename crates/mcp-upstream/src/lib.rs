@@ -81,9 +81,75 @@
 //!
 //! # What goes out, and what never does
 //!
-//! The message's bytes, the protocol's headers made from them, and the headers that were [injected](HttpUpstreamBuilder::header).
+//! The message's bytes, the protocol's headers made from them, the headers that were [injected](HttpUpstreamBuilder::header),
+//! and the server's [credentials](#credentials).
 //! Of what the client sent, only `Mcp-Param-*` goes on: no `Authorization`, no cookie, no extension. Redirects are
 //! not followed, so the injected secrets go to the one server they are for.
+//!
+//! # Credentials
+//!
+//! [`Credentials`] say what the gateway proves with that it may call: nothing, a secret, a token of its own, or a token for
+//! each caller. They go with every request there is:
+//!
+//! | request | on behalf of |
+//! |---|---|
+//! | a call, in whichever era | its caller |
+//! | the question which era it is | the caller whose call asks it |
+//! | `initialize`, the GET of a session, `DELETE`, answers to the server's questions | the session's principal, by the token they came with last |
+//!
+//! Where each caller has a token of their own, no session has two principals, and what nobody has asked for is not sent.
+//! A call without a verified caller fails with [`Reject`](portcullis_mcp_jsonrpc::FailureKind::Reject), as one does whose
+//! caller the issuer refuses: the log names the OAuth error, and the client gets no `401` that would send it to sign in
+//! with a server that is none of its business.
+//!
+//! ```
+//! use portcullis_core::{Kind, Principal, Secret, SubjectToken};
+//! use portcullis_mcp_jsonrpc::{Call, FailureKind, Fragment, Id, Message};
+//! use portcullis_mcp_upstream::{Credentials, Era, HttpUpstream, OAuthClient, SecretSource, TokenExchange};
+//! use tower::ServiceExt;
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//! # async fn play(answers: &'static [&'static str]) -> std::net::SocketAddr {
+//! #     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+//! #     let address = listener.local_addr().unwrap();
+//! #     tokio::spawn(async move {
+//! #         for answer in answers {
+//! #             let (mut socket, _) = listener.accept().await.unwrap();
+//! #             let mut read = Vec::new();
+//! #             while !String::from_utf8_lossy(&read).contains("Bearer for-alice") && !read.ends_with(b"files") {
+//! #                 if socket.read_buf(&mut read).await.unwrap() == 0 { return; }
+//! #             }
+//! #             let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/json\r\n";
+//! #             let answer = format!("{head}content-length: {}\r\n\r\n{answer}", answer.len());
+//! #             socket.write_all(answer.as_bytes()).await.unwrap();
+//! #         }
+//! #     });
+//! #     address
+//! # }
+//! # let issuer = play(&[r#"{"access_token":"for-alice","token_type":"Bearer","expires_in":300,"issued_token_type":"urn:ietf:params:oauth:token-type:access_token"}"#]).await;
+//! # let issuer = portcullis_fetch::Endpoint::insecure_http(&format!("http://{issuer}/token"))?;
+//! # let files = format!("http://{}/mcp", play(&[r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[]}}"#]).await);
+//! let gateway = OAuthClient::basic("gateway", SecretSource::plain(&Secret::new("s3cr3t"))?)?;
+//! let exchange = TokenExchange::new(issuer, gateway).audience("files");
+//! let upstream = HttpUpstream::builder(&files)?
+//!     .era(Era::Modern)
+//!     .credentials(Credentials::exchange(exchange)?)
+//!     .build()?;
+//!
+//! // An authentication layer puts these two into the extensions.
+//! let mut call = Call::new(Message::from_request(&Id::from(1), "tools/list", &Fragment::empty()));
+//! call.extensions_mut().insert(Principal::new(Kind::User, "alice"));
+//! call.extensions_mut().insert(SubjectToken::new(Secret::new("of-alice")));
+//! let reply = upstream.clone().oneshot(call).await?;
+//! assert!(reply.as_single().and_then(Message::result).is_some());
+//!
+//! // Without, there is nobody to call for.
+//! let call = Call::new(Message::from_request(&Id::from(2), "tools/list", &Fragment::empty()));
+//! let failure = upstream.oneshot(call).await.unwrap_err();
+//! assert_eq!(failure.kind(), FailureKind::Reject);
+//! # Ok(()) }
+//! ```
 //!
 //! # When something breaks
 //!
@@ -96,16 +162,24 @@
 //! | no HTTP, or a head that is too large | [`Garbage`](portcullis_mcp_jsonrpc::FailureKind::Garbage), [`Oversize`](portcullis_mcp_jsonrpc::FailureKind::Oversize) | counts |
 //! | `502`, `503`, `504`, other `5xx` without JSON | by the codec's table | counts |
 //! | `429` | [`Overload`](portcullis_mcp_jsonrpc::FailureKind::Overload) | does not count |
-//! | `401`, `403` | [`Reject`](portcullis_mcp_jsonrpc::FailureKind::Reject) | does not count |
+//! | `401`, `403` | [`Reject`](portcullis_mcp_jsonrpc::FailureKind::Reject); after a `401`, once more if there is another credential | does not count |
+//! | no credential: nobody to call for, or the issuer refuses | [`Reject`](portcullis_mcp_jsonrpc::FailureKind::Reject) | does not count |
+//! | no credential: the issuer is gone, mute, busy, or makes no sense | as if it were the server | does not count |
 //! | `3xx`, other statuses, no MCP, another id | [`Garbage`](portcullis_mcp_jsonrpc::FailureKind::Garbage) | does not count |
 //! | an answer or event over its limit | [`Oversize`](portcullis_mcp_jsonrpc::FailureKind::Oversize) | does not count |
 //! | an error of JSON-RPC | is an answer | does not count |
 //!
 //! # What it trusts and cannot see
 //!
-//! It trusts the URL: whoever configures it decides where calls and secrets go. It trusts the certificates of the
-//! operating system and those that were [added](HttpUpstreamBuilder::extra_root_certificates), and the name server. It
-//! does not know which calls a principal may make, and believes that the methods of MCP which only read do only read.
+//! It trusts the URL, and those of token endpoints: whoever configures them decides where calls, secrets and callers'
+//! tokens go. It does not see when a caller's own token ends or is revoked: the layer that verifies callers does, and
+//! what was had for the token goes out with no more calls once that layer lets none through. A session's own messages
+//! may still carry it until the session has been [idle](HttpUpstreamBuilder::session_idle) for long enough, and the token
+//! no longer than it lasts.
+//!
+//! It trusts the certificates of the operating system and those that were
+//! [added](HttpUpstreamBuilder::extra_root_certificates), and the name server. It does not know which calls a principal
+//! may make, and believes that the methods of MCP which only read do only read.
 //!
 //! # Its place in a stack
 //!
@@ -163,7 +237,8 @@ mod transport;
 pub use builder::{HttpUpstreamBuilder, HttpVersion};
 pub use circuit::Circuit;
 pub use credentials::{
-    ClientCredentials, Credentials, IdJag, OAuthClient, SecretSource, TokenEndpoint, TokenExchange, TokenType,
+    ClientCredentials, ClientKey, Credentials, IdJag, OAuthClient, SecretSource, TokenEndpoint,
+    TokenExchange, TokenType,
 };
 pub use era::Era;
 pub use error::BuildError;

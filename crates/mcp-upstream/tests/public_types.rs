@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use portcullis_core::Secret;
 use portcullis_mcp_upstream::{
-    BuildError, Circuit, Health, HealthState, HttpUpstream, HttpUpstreamBuilder, HttpVersion, Retries,
-    UpstreamFuture,
+    BuildError, Circuit, ClientCredentials, ClientKey, Credentials, Health, HealthState, HttpUpstream,
+    HttpUpstreamBuilder, HttpVersion, IdJag, OAuthClient, Retries, SecretSource, TokenEndpoint,
+    TokenExchange, TokenType, UpstreamFuture,
 };
 
 #[test]
@@ -18,6 +19,15 @@ fn are_send_and_sync() {
     assert_send_sync::<HttpUpstreamBuilder>();
     assert_send_sync::<BuildError>();
     assert_send_sync::<Circuit>();
+    assert_send_sync::<ClientCredentials>();
+    assert_send_sync::<ClientKey>();
+    assert_send_sync::<Credentials>();
+    assert_send_sync::<IdJag>();
+    assert_send_sync::<OAuthClient>();
+    assert_send_sync::<SecretSource>();
+    assert_send_sync::<TokenEndpoint>();
+    assert_send_sync::<TokenExchange>();
+    assert_send_sync::<TokenType>();
     assert_send_sync::<Health>();
     assert_send_sync::<HealthState>();
     assert_send_sync::<HttpVersion>();

@@ -1,12 +1,18 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use portcullis_core::Secret;
-use portcullis_fetch::Form;
+use portcullis_fetch::{Endpoint, Form};
 
 use super::cell::Got;
+use super::client_key::ClientKey;
 use super::secret_source::SecretSource;
+use super::trouble::Trouble;
 use crate::BuildError;
+
+/// RFC 7523, section 2.2.
+const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// How the gateway tells a token endpoint that it is the gateway (RFC 6749, section 2.3).
 ///
@@ -34,6 +40,7 @@ enum Proof {
     Nothing,
     Basic(SecretSource),
     Post(SecretSource),
+    Key(ClientKey),
 }
 
 impl OAuthClient {
@@ -53,6 +60,15 @@ impl OAuthClient {
     /// As for [`basic`](Self::basic).
     pub fn post(id: &str, secret: SecretSource) -> Result<Self, BuildError> {
         Self::new(id, Proof::Post(secret))
+    }
+
+    /// `private_key_jwt`: a proof that is signed for each request. No secret leaves the gateway.
+    ///
+    /// # Errors
+    ///
+    /// As for [`basic`](Self::basic).
+    pub fn private_key_jwt(id: &str, key: ClientKey) -> Result<Self, BuildError> {
+        Self::new(id, Proof::Key(key))
     }
 
     /// A client that has no secret and only says its name. No good for client credentials.
@@ -88,20 +104,30 @@ impl OAuthClient {
 
     fn source(&self) -> Option<&SecretSource> {
         match &self.proof {
-            Proof::Nothing => None,
+            Proof::Nothing | Proof::Key(_) => None,
             Proof::Basic(source) | Proof::Post(source) => Some(source),
         }
     }
 
-    /// Adds to a form who sends it.
-    pub(super) fn sign(&self, form: Form, secret: Option<&Secret>) -> Form {
-        match (&self.proof, secret) {
+    /// Adds to a form for an endpoint who sends it.
+    pub(super) fn sign(
+        &self,
+        form: Form,
+        secret: Option<&Secret>,
+        endpoint: &Endpoint,
+    ) -> Result<Form, Trouble> {
+        Ok(match (&self.proof, secret) {
+            (Proof::Key(key), _) => {
+                let proof = key.assertion(&self.id, endpoint.as_str(), SystemTime::now())?;
+                let form = form.field("client_id", &self.id).field("client_assertion_type", ASSERTION);
+                form.field("client_assertion", &proof)
+            }
             (Proof::Basic(_), Some(secret)) => form.basic(&self.id, secret),
             (Proof::Post(_), Some(secret)) => {
                 form.field("client_id", &self.id).field("client_secret", secret.expose())
             }
             (_, _) => form.field("client_id", &self.id),
-        }
+        })
     }
 }
 

@@ -85,7 +85,7 @@ impl Desk {
         let mut is_last = false;
         loop {
             let shown = secret.as_ref().map(|held| &*held.value);
-            let request = client.sign(form.clone(), shown).post(&endpoint);
+            let request = client.sign(form.clone(), shown, &endpoint)?.post(&endpoint);
             let late =
                 || Trouble::new(FailureKind::Timeout, format!("{} did not answer in time", endpoint.host()));
             let response =

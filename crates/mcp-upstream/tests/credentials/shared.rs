@@ -1,7 +1,7 @@
 //! A token of the gateway's own: client credentials.
 
 use portcullis_mcp_jsonrpc::FailureKind;
-use portcullis_mcp_upstream::{ClientCredentials, Credentials, Era, HttpUpstream, OAuthClient};
+use portcullis_mcp_upstream::{ClientCredentials, ClientKey, Credentials, Era, HttpUpstream, OAuthClient};
 
 use crate::issuer::{Issuer, client, plain, refusal, server, shown, token, upstream};
 use crate::support::field::{json_response, text_of};
@@ -52,6 +52,25 @@ async fn a_client_may_have_its_secret_in_the_form() {
         (asked.field("client_id"), asked.field("client_secret")),
         (Some("the gateway"), Some("s3 cr&t"))
     );
+    assert_eq!(asked.authorization, None);
+}
+
+#[tokio::test]
+async fn a_client_may_sign_who_it_is() {
+    let issuer = Issuer::counting().await;
+    let server = server(|_| false).await;
+    let pem = rcgen::KeyPair::generate().unwrap().serialize_pem();
+    let client =
+        OAuthClient::private_key_jwt("gateway", ClientKey::from_pem(pem.as_bytes()).unwrap()).unwrap();
+    let grant = ClientCredentials::new(issuer.endpoint(), client);
+    assert_eq!(said_to(&upstream(&server, Credentials::client(grant).unwrap())).await, "Bearer token-1");
+    let asked = issuer.asked().remove(0);
+    let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    assert_eq!(
+        (asked.field("client_id"), asked.field("client_assertion_type")),
+        (Some("gateway"), Some(kind))
+    );
+    assert_eq!(asked.field("client_assertion").unwrap().split('.').count(), 3);
     assert_eq!(asked.authorization, None);
 }
 
