@@ -26,7 +26,7 @@ pub use denial::{Denial, DenialKind, StepUp};
 pub use dpop::{Dpop, MemoryReplays, Proof, Remembered, Replays};
 pub use error::ConfigError;
 pub use jwk::{Algorithm, JwkError, Jwks, PublicKey};
-pub use jwt::ClaimMap;
+pub use jwt::{ClaimMap, JwtVerifier, JwtVerifierBuilder};
 pub use keys::{Freshness, Keys, KeysError};
 pub use metadata::{Metadata, MetadataDocument};
 pub use network::{ForwardedHeader, Networks, NetworksError, Source};

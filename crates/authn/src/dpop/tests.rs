@@ -131,6 +131,18 @@ fn a_proof_for_another_url() {
 }
 
 #[test]
+fn a_request_without_a_url_has_no_proof() {
+    let key = SigningKey::es256();
+    for url in ["", "/finance", "https://a@b/"] {
+        let text = key.dpop("POST", url, TOKEN, at(NOW));
+        let (thumbprint, method) = (thumbprint(&key), Method::POST);
+        let proof =
+            Proof { text: &text, method: &method, url, token: TOKEN, thumbprint: &thumbprint, now: at(NOW) };
+        assert!(Dpop::new().check(&proof).unwrap_err().detail().contains("htu"), "{url}");
+    }
+}
+
+#[test]
 fn a_proof_for_another_token() {
     let key = SigningKey::es256();
     for token in ["another.access.token", ""] {
