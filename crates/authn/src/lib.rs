@@ -2,6 +2,7 @@
 
 mod audience;
 mod challenge;
+mod client_cert;
 mod credential;
 mod denial;
 mod dpop;
@@ -22,6 +23,9 @@ mod verifier;
 
 pub use audience::Audience;
 pub use challenge::{Challenges, Rejection};
+pub use client_cert::{CertificateHeader, CertificateHeaderError};
+#[cfg(feature = "client-cert")]
+pub use client_cert::{CertificateRule, CertificateRuleError, ClientCertificates};
 pub use credential::{ClientCertificate, Credential};
 pub use denial::{Denial, DenialKind, StepUp};
 pub use dpop::{Dpop, MemoryReplays, Proof, Remembered, Replays};
