@@ -13,11 +13,8 @@ use std::time::SystemTime;
 pub use builder::JwtVerifierBuilder;
 pub use claim_map::ClaimMap;
 pub(crate) use claims::{Claims, SKEW};
-#[allow(unused_imports, reason = "for those who judge claims that an issuer answers with")]
 pub(crate) use issuer::check_issuer;
-#[allow(unused_imports, reason = "for those who judge claims that an issuer answers with")]
 pub(crate) use judge::{Optional, Rules};
-#[allow(unused_imports, reason = "for those who judge claims that an issuer answers with")]
 pub(crate) use typ::check_kind;
 
 use self::typ::Types;

@@ -31,7 +31,7 @@ struct State {
     seen: HashSet<[u8; 32]>,
     /// The proofs by the second in which they are forgotten.
     by_end: BTreeMap<u64, Vec<[u8; 32]>>,
-    /// Everything that ends before this second was forgotten; a clock that goes back brings none of it back.
+    /// What ends before this second is forgotten, or about to be; a clock that goes back brings none of it back.
     forgotten: u64,
 }
 
@@ -62,13 +62,19 @@ impl Replays for MemoryReplays {
 }
 
 impl State {
-    /// Proofs of the current second may still be good, so they stay.
+    /// Proofs of the current second may still be good, so they stay. A few at a time go, so that nobody waits for many.
     fn forget(&mut self, now: u64) {
-        while let Some(first) = self.by_end.first_entry()
+        const AT_ONCE: usize = 64;
+        let mut left = AT_ONCE;
+        while left > 0
+            && let Some(mut first) = self.by_end.first_entry()
             && *first.key() < now
         {
-            for proof in first.remove() {
+            if let Some(proof) = first.get_mut().pop() {
                 self.seen.remove(&proof);
+                left -= 1;
+            } else {
+                first.remove();
             }
         }
         self.forgotten = self.forgotten.max(now);
@@ -115,6 +121,29 @@ mod tests {
         assert_eq!(replays.remember([1; 32], at(160), at(100)), Remembered::New);
         assert_eq!(replays.remember([2; 32], at(260), at(200)), Remembered::New);
         assert_eq!(replays.remember([1; 32], at(160), at(100)), Remembered::Seen);
+    }
+
+    #[test]
+    fn many_that_have_ended_go_a_few_at_a_time() {
+        let replays = MemoryReplays::new(1_000);
+        let mut id = 0_u64;
+        let mut remember = |end, now| {
+            id += 1;
+            let mut proof = [0; 32];
+            proof[..8].copy_from_slice(&id.to_be_bytes());
+            replays.remember(proof, at(end), at(now))
+        };
+        for _ in 0..1_000 {
+            assert_eq!(remember(160, 100), Remembered::New);
+        }
+        assert_eq!(remember(160, 100), Remembered::Full);
+        for call in 1..=1_000 {
+            assert_eq!(remember(260, 200), Remembered::New);
+            let expected = 1_000_usize.saturating_sub(64 * call) + call;
+            assert_eq!(replays.state.lock().unwrap().seen.len(), expected);
+        }
+        assert_eq!(remember(260, 200), Remembered::Full);
+        assert_eq!(replays.state.lock().unwrap().by_end.len(), 1);
     }
 
     #[test]

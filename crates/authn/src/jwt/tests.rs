@@ -125,8 +125,31 @@ fn recognizes_the_tokens_of_its_issuer_and_no_others() {
     assert!(!recognizes(&key.sign(header(), but("fill", "x".repeat(20_000)))));
 }
 
+/// An issuer that is away.
+#[derive(Debug)]
+struct Away;
+
+impl portcullis_fetch::Fetch for Away {
+    fn fetch(
+        &self,
+        _: http::Request<bytes::Bytes>,
+    ) -> BoxFuture<'_, Result<http::Response<bytes::Bytes>, portcullis_fetch::FetchError>> {
+        Box::pin(async { Err(portcullis_fetch::FetchError::timeout("login.example.com")) })
+    }
+}
+
 #[test]
-fn is_send_and_sync_and_shows_no_token() {
+fn without_keys_nobody_can_tell() {
+    let url = portcullis_fetch::Endpoint::new("https://login.example.com/jwks").unwrap();
+    let verifier = JwtVerifier::builder(ISSUER, Keys::at(url, std::sync::Arc::new(Away))).build().unwrap();
+    let denial = verify(&verifier, &SigningKey::es256().sign(header(), good())).unwrap_err();
+    assert!(matches!(denial.kind(), crate::DenialKind::Unavailable(_)), "{denial}");
+    // What has not even the form of a token is refused without asking.
+    assert!(refusal(&verifier, "a.b.c").contains("base64url"));
+}
+
+#[test]
+fn is_send_and_sync() {
     fn assert_send_sync<T: Send + Sync>() {}
     assert_send_sync::<JwtVerifier>();
     assert_send_sync::<JwtVerifierBuilder>();
