@@ -8,12 +8,12 @@ use http::Response;
 use portcullis_core::Body;
 use portcullis_fetch::{BoxFuture, Endpoint, Fetch, FetchError};
 use portcullis_mcp_jsonrpc::FailureKind;
-use portcullis_mcp_upstream::{ClientCredentials, Credentials, OAuthClient, SecretSource};
+use portcullis_mcp_upstream::{Circuit, ClientCredentials, Credentials, OAuthClient, SecretSource};
 use tokio::net::TcpListener;
 
 use crate::issuer::{Issuer, client, plain, refusal, server, token, upstream};
 use crate::support::field::{page, text_of};
-use crate::support::{ask, call};
+use crate::support::{ask, call, to};
 
 fn at(endpoint: Endpoint) -> Credentials {
     Credentials::client(ClientCredentials::new(endpoint, client())).unwrap()
@@ -93,6 +93,22 @@ async fn mute() {
         assert_eq!(call.await.unwrap(), FailureKind::Timeout);
     }
     assert_eq!(start.elapsed().as_secs(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mute_endpoint_is_not_the_servers_fault() {
+    let server = server(|_| false).await;
+    let credentials =
+        at(Endpoint::new("https://login.example.com/token").unwrap()).fetch_with(Arc::new(Mute));
+    let builder = to(server.address)
+        .head_timeout(Duration::from_secs(1))
+        .circuit(Circuit::new(1, Duration::from_secs(60)));
+    let upstream = builder.credentials(credentials).build().unwrap();
+    for _ in 0..3 {
+        let failure = ask(&upstream, call("tools/call")).await.unwrap_err();
+        assert_eq!(failure.kind(), FailureKind::Timeout, "{failure}");
+        assert_eq!(upstream.health().last_failure(), None);
+    }
 }
 
 #[test]

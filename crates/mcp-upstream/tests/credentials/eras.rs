@@ -121,7 +121,7 @@ async fn a_modern_server_is_asked_what_it_speaks_on_somebodys_behalf() {
 async fn a_session_goes_on_with_the_token_its_owner_came_with_last() {
     let issuer = Issuer::exchanging().await;
     let server = Field::legacy(|_| async { None }).await;
-    let upstream = to(server.address).era(Era::Legacy).session_idle(Duration::from_millis(50));
+    let upstream = to(server.address).era(Era::Legacy).session_idle(Duration::from_secs(1));
     let upstream = upstream.credentials(exchange(&issuer)).build().unwrap();
     assert_eq!(said_to(&upstream, call_of("alice")).await, "session-1");
     let mut later = call_of("alice");
