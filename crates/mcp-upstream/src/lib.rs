@@ -191,6 +191,12 @@
 //! codec's box, the HTTP client's box, and one timer that serves every limit; a stream has a box more. That the era was
 //! found out and not said costs a modern call one atomic load and a small allocation. A clone counts references. `cargo bench -p portcullis-mcp-upstream` sets a call next to one of the bare HTTP client.
 //!
+//! A secret that never changes costs what a header costs. A token of the gateway's that is held costs one atomic load, a
+//! look at the clock, and what it takes to make the call once more (its headers, copied): about 1 µs. That of a caller
+//! costs the digest of their own token besides: about 4 µs in all for one of 1 KiB. For each of at most
+//! [`max_callers`](Credentials::max_callers) callers their token is held, and where there are sessions their own besides.
+//! `cargo bench -p portcullis-mcp-upstream --bench credentials` tells.
+//!
 //! After the answer of a stream the connection is read for up to 30 ms more, so that it can be used again. A client
 //! that leaves while it waits for a message is noticed by the server at once, one that leaves between two that much later.
 //!
