@@ -3,11 +3,12 @@
 //   run.mjs PORTAL [--servers A,B] [--clients A,B] [--cases A,B] [--keep FOLDER]
 //   run.mjs PORTAL --check TEXT      only the checks with this in their name, and no table
 //
-// Then the checks of checks.mjs. Exits with 1 when something is lost or a check fails.
+// Then the checks of checks.mjs and authorization.mjs. Exits with 1 when something is lost or a check fails.
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { authorization } from './authorization.mjs';
 import { checks } from './checks.mjs';
 import { clients, environment, profileOf, servers } from './lib/fleet.mjs';
 import { judge, print, table } from './lib/judge.mjs';
@@ -97,7 +98,7 @@ async function bringTogether() {
 /** Returns whether all passed. */
 async function runChecks(runs) {
     const rows = [];
-    for (const [what, check] of Object.entries(checks).filter(([name]) => name.includes(options.check ?? ''))) {
+    for (const [what, check] of Object.entries({ ...checks, ...authorization }).filter(([name]) => name.includes(options.check ?? ''))) {
         try {
             rows.push([what, 'ok', await check({ portalProgram, work, runs, folder }) ?? '']);
         } catch (error) {

@@ -92,19 +92,19 @@ async function interact(request, response) {
     return provider.interactionFinished(request, response, { consent: { grantId: await grant.save() } }, { mergeWithLastSubmission: true });
 }
 
-const callback = provider.callback();
 // Bodies are read by the provider, so what it made of them is told.
 provider.use(async (context, next) => {
     await next();
-    const { oidc, path, status } = context;
+    const { oidc, status } = context;
     if (!oidc) return;
     const { client_id: client, resource, scope, grant_type: grant, code_challenge_method: challenge } = oidc.params ?? {};
-    seen.push({ route: oidc.route, path, status, client: client ?? oidc.client?.clientId, resource, scope, grant, challenge, registered: oidc.route === 'registration' ? oidc.body : undefined });
+    seen.push({ route: oidc.route, status, client: client ?? oidc.client?.clientId, resource, scope, grant, challenge });
 });
 for (const event of ['server_error', 'authorization.error', 'grant.error', 'registration_create.error']) {
     provider.on(event, (_, error) => console.error(event, error.error_description ?? error.stack));
 }
 
+const callback = provider.callback();
 createServer((request, response) => {
     if (request.url === '/seen') return response.end(JSON.stringify(seen));
     if (request.url.startsWith('/interaction/')) return interact(request, response).catch(error => response.writeHead(500).end(`${error.stack}`));
