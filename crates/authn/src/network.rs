@@ -57,7 +57,7 @@ use prefixes::Prefixes;
 /// or their neighbours that connect directly are taken for proxies.
 ///
 /// Looking an address up takes one search for each length of prefix in use, and allocates nothing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Networks {
     trusted: Prefixes<()>,

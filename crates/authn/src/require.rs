@@ -58,7 +58,7 @@ use error::Fault;
 /// Where another authentication would help (`amr`, `acr`, its age) the denial is a [`StepUp`](crate::DenialKind::StepUp).
 /// Where a fresh token would help, it is as of a token that has expired, so that clients fetch one. Everything else is
 /// forbidden, and that comes first: nobody is sent to log in again for nothing.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Require {
     conditions: Vec<Condition>,

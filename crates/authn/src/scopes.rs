@@ -41,7 +41,7 @@ use crate::ConfigError;
 /// # Cost
 ///
 /// Questions allocate nothing. A tool is looked up among the exact names first and then among the prefixes, one by one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scopes {
     base: Vec<String>,
     methods: BTreeMap<String, Vec<String>>,
@@ -189,6 +189,13 @@ impl Scopes {
     pub fn supported(&self) -> impl Iterator<Item = &str> + Clone {
         let more = self.also_supported.iter().filter(|scope| !self.base.contains(scope));
         self.base.iter().chain(more).map(String::as_str)
+    }
+
+    /// Every scope that something needs.
+    pub fn all(&self) -> impl Iterator<Item = &str> + Clone {
+        let of_prefixes = self.prefixes.iter().map(|(_, list)| list);
+        let lists = self.methods.values().chain(self.tools.values()).chain(of_prefixes);
+        self.supported().chain(lists.flatten().map(String::as_str))
     }
 
     /// Whether some operation needs more than the base, so that somebody has to look at messages.

@@ -22,6 +22,7 @@
 //! reported at once, each with its place. Secrets are read here too, so that a missing one is a problem with a place.
 
 mod check;
+mod identity;
 mod place;
 mod raw;
 mod secrets;
@@ -32,6 +33,7 @@ mod units;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use portcullis_authn::Networks;
 use portcullis_core::Secret;
 use portcullis_mcp_jsonrpc::DecodeLayer;
 use portcullis_mcp_jsonrpc::guard::HostGuard;
@@ -40,6 +42,10 @@ use portcullis_mcp_upstream::{Era, HttpVersion, ProcessLimits, Processes};
 use portcullis_portal::{Collision, Namespace};
 use portcullis_seal::Key;
 
+pub(crate) use self::identity::{
+    Authn, Biscuits, CertificateName, CertificateRule, Client, Credentials, Dpop, Exchange, Fetch, Grant,
+    Introspection, Issuer, IssuerKind, Jwt, JwtKeys, SecretFrom, Target, TokenEndpointAt,
+};
 pub use self::place::{ConfigError, Problem};
 pub(crate) use self::secrets::Environment;
 
@@ -52,6 +58,9 @@ pub struct Config {
     pub(crate) log: Log,
     pub(crate) limits: Limits,
     pub(crate) sessions: Sessions,
+    /// Which proxies are believed, and which networks have a name.
+    pub(crate) networks: Networks,
+    pub(crate) issuers: Vec<Issuer>,
     pub(crate) portals: Vec<Portal>,
 }
 
@@ -122,6 +131,8 @@ pub(crate) struct Portal {
     pub(crate) max_principals: Option<usize>,
     pub(crate) max_cached_bytes: Option<usize>,
     pub(crate) listen_timeout: Option<Duration>,
+    /// None: everybody is let in, and nobody is known.
+    pub(crate) authn: Option<Box<Authn>>,
     pub(crate) servers: Vec<Server>,
 }
 
@@ -157,6 +168,18 @@ pub(crate) struct Server {
     pub(crate) per_principal: bool,
 }
 
+impl Server {
+    /// Whether it is called with credentials of each caller's own.
+    pub(crate) fn is_per_caller(&self) -> bool {
+        match &self.transport {
+            Transport::Http(http) => {
+                http.credentials.as_ref().is_some_and(|credentials| credentials.grant.is_per_caller())
+            }
+            Transport::Stdio(_) => false,
+        }
+    }
+}
+
 /// How a server is reached.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Transport {
@@ -186,6 +209,7 @@ pub(crate) struct Http {
     pub(crate) max_idle_connections: Option<usize>,
     pub(crate) retries: Option<u8>,
     pub(crate) circuit: Circuit,
+    pub(crate) credentials: Option<Credentials>,
 }
 
 /// A server that is a child process.
@@ -215,16 +239,10 @@ pub(crate) enum Circuit {
 }
 
 /// A header that every request to a server gets, or a variable of a child process's environment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Named {
     pub(crate) name: String,
     pub(crate) value: Secret,
-}
-
-impl PartialEq for Named {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name && self.value.expose() == other.value.expose()
-    }
 }
 
 impl Config {

@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
+use portcullis_authn::{AuthnLayer, Networks};
+use portcullis_core::BoxError;
 use portcullis_seal::{Key, KeyError, KeyRing, RingError};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Config, Limits, Sessions};
+use crate::identity::{Identity, Issuers};
 use crate::leaf::{Leaf, LeafError};
 use crate::proof::{self, NotInForce};
 use crate::route::Routes;
@@ -20,6 +23,7 @@ pub(crate) struct Gateway {
     pub(crate) routes: Routes<Arc<Running>>,
     pub(crate) http: Arc<Http>,
     pub(crate) config: Config,
+    issuers: Issuers,
 }
 
 /// One portal that runs.
@@ -28,8 +32,11 @@ pub(crate) struct Running {
     pub(crate) config: config::Portal,
     pub(crate) stack: Stack,
     pub(crate) leaf: Leaf,
+    pub(crate) authn: Option<AuthnLayer>,
     limits: Limits,
     sessions: Sessions,
+    networks: Networks,
+    issuers: Vec<config::Issuer>,
     /// Ends the subscriptions that clients have here.
     end: CancellationToken,
 }
@@ -49,21 +56,30 @@ impl Gateway {
         };
         let http = Http::new(&config.limits);
         proof::prove_connections(&http, &config.limits).await?;
+        let issuers = Issuers::build(&config.issuers, before.map(|before| &before.issuers));
+        let issuers = issuers.map_err(BuildError::Issuer)?;
         let mut routes = Routes::new();
         for portal in &config.portals {
             let same = |running: &&Arc<Running>| {
                 running.config == *portal
                     && running.limits == config.limits
                     && running.sessions == config.sessions
+                    && running.networks == config.networks
+                    && running.issuers == config.issuers
             };
             let running = match before.and_then(|before| before.routes.iter().find(same)) {
                 Some(running) => Arc::clone(running),
-                None => Arc::new(Running::build(portal, &config, &keys, drain)?),
+                None => Arc::new(Running::build(portal, &config, &issuers, &keys, drain)?),
             };
-            proof::prove(&portal.id, &running.stack, proof::probes(portal, &config.limits)).await?;
+            proof::prove(&portal.id, &running.stack, proof::entrance(portal)).await?;
+            let probes = proof::probes(portal, &config.limits);
+            proof::prove(&portal.id, stack::inside(&running.stack), probes).await?;
+            for path in aliases(portal, &config.portals) {
+                routes.add_alias(portal.host.clone(), path, Arc::clone(&running));
+            }
             routes.add(portal.host.clone(), portal.path.clone(), running);
         }
-        Ok(Self { routes, http: Arc::new(http), config })
+        Ok(Self { routes, http: Arc::new(http), config, issuers })
     }
 
     /// Ends the subscriptions at portals that `next` does not have: nobody would tell those clients anything any more.
@@ -80,14 +96,33 @@ impl Running {
     fn build(
         portal: &config::Portal,
         config: &Config,
+        issuers: &Issuers,
         keys: &KeyRing,
         drain: &CancellationToken,
-    ) -> Result<Self, LeafError> {
+    ) -> Result<Self, BuildError> {
         let end = drain.child_token();
         let (limits, sessions) = (config.limits.clone(), config.sessions.clone());
-        let (stack, leaf) = stack::build(portal, &limits, &sessions, keys, &end)?;
-        Ok(Self { config: portal.clone(), stack, leaf, limits, sessions, end })
+        let identity = Identity::build(portal, config, issuers)
+            .map_err(|error| BuildError::Identity(portal.id.clone(), error))?;
+        let authn = identity.authn.clone();
+        let (stack, leaf) = stack::build(portal, &limits, &sessions, keys, identity, &end)?;
+        let (networks, issuers) = (config.networks.clone(), config.issuers.clone());
+        Ok(Self { config: portal.clone(), stack, leaf, authn, limits, sessions, networks, issuers, end })
     }
+}
+
+/// Where a portal is found besides its own path: what tells clients how to get a token, and where tokens are exchanged.
+/// What is at the root of a host can only be one portal's.
+fn aliases(portal: &config::Portal, all: &[config::Portal]) -> Vec<String> {
+    let Some(authn) = &portal.authn else { return Vec::new() };
+    let [own, root] = authn.resource.metadata_paths();
+    let mut paths = vec![own.to_owned()];
+    let alone = all.iter().filter(|other| other.authn.is_some() && other.host == portal.host).count() == 1;
+    if alone && own != root {
+        paths.push(root.to_owned());
+    }
+    paths.extend(authn.exchange.iter().map(|exchange| exchange.path.clone()));
+    paths
 }
 
 /// The configuration in force, which a reload replaces in one step.
@@ -161,6 +196,10 @@ pub(crate) fn spare_keys() -> Result<KeyRing, BuildError> {
 pub enum BuildError {
     /// A part could not be built.
     Leaf(LeafError),
+    /// An issuer's file or address is not fit.
+    Issuer(BoxError),
+    /// What a portal asks of its callers does not fit together.
+    Identity(String, BoxError),
     /// A control does not do what it is configured for.
     Proof(NotInForce),
     /// The keys make no ring.
@@ -173,6 +212,8 @@ impl std::fmt::Display for BuildError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Leaf(error) => error.fmt(f),
+            Self::Issuer(error) => error.fmt(f),
+            Self::Identity(portal, error) => write!(f, "portal {portal:?}: {error}"),
             Self::Proof(error) => error.fmt(f),
             Self::Keys(error) => write!(f, "sessions.keys: {error}"),
             Self::Random(error) => error.fmt(f),
@@ -184,6 +225,8 @@ impl std::error::Error for BuildError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Leaf(error) => Some(error),
+            Self::Issuer(error) => Some(&**error),
+            Self::Identity(_, error) => Some(&**error),
             Self::Proof(error) => Some(error),
             Self::Keys(error) => Some(error),
             Self::Random(error) => Some(error),

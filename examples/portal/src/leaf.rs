@@ -3,6 +3,7 @@
 use std::task::{Context, Poll};
 
 use futures_util::future::Either;
+use portcullis_core::BoxError;
 use portcullis_mcp_jsonrpc::{Call, Failure, Reply};
 use portcullis_mcp_upstream::{
     BuildError, Circuit, Era, HttpUpstream, Retries, StdioFuture, StdioUpstream, UpstreamFuture,
@@ -65,10 +66,10 @@ impl Upstream {
     /// # Errors
     ///
     /// What the client refuses; the configuration has been checked with this very function.
-    pub(crate) fn build(server: &config::Server, keys: Option<&KeyRing>) -> Result<Self, BuildError> {
+    pub(crate) fn build(server: &config::Server, keys: Option<&KeyRing>) -> Result<Self, BoxError> {
         match &server.transport {
             Transport::Http(http) => http_upstream(server, http, keys).map(Self::Http),
-            Transport::Stdio(stdio) => stdio_upstream(server, stdio, keys).map(Self::Stdio),
+            Transport::Stdio(stdio) => Ok(stdio_upstream(server, stdio, keys).map(Self::Stdio)?),
         }
     }
 
@@ -105,7 +106,7 @@ fn http_upstream(
     server: &config::Server,
     http: &config::Http,
     keys: Option<&KeyRing>,
-) -> Result<HttpUpstream, BuildError> {
+) -> Result<HttpUpstream, BoxError> {
     let mut builder = HttpUpstream::builder(&http.url)?
         .name(server.id.as_str())
         .era(server.era)
@@ -137,11 +138,14 @@ fn http_upstream(
     builder = set(builder, http.max_event, |builder, bytes| builder.max_event(bytes));
     builder = set(builder, http.max_idle_connections, |builder, count| builder.max_idle_connections(count));
     builder = set(builder, http.retries, |builder, most| builder.retries(Retries::new(most)));
+    if let Some(credentials) = &http.credentials {
+        builder = builder.credentials(crate::credentials::build(credentials)?);
+    }
     let circuit = match http.circuit {
         config::Circuit::Off => Circuit::always_closed(),
         config::Circuit::Open { failures, open_for } => Circuit::new(failures, open_for),
     };
-    builder.circuit(circuit).build()
+    Ok(builder.circuit(circuit).build()?)
 }
 
 fn stdio_upstream(
@@ -181,15 +185,11 @@ fn set<B, T>(builder: B, value: Option<T>, apply: impl FnOnce(B, T) -> B) -> B {
 pub struct LeafError {
     portal: String,
     server: Option<String>,
-    source: portcullis_core::BoxError,
+    source: BoxError,
 }
 
 impl LeafError {
-    fn new(
-        portal: &config::Portal,
-        server: Option<&config::Server>,
-        error: impl Into<portcullis_core::BoxError>,
-    ) -> Self {
+    fn new(portal: &config::Portal, server: Option<&config::Server>, error: impl Into<BoxError>) -> Self {
         Self {
             portal: portal.id.clone(),
             server: server.map(|server| server.id.clone()),

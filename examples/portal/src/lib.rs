@@ -29,15 +29,19 @@
 //! Per request: one atomic load to find the configuration, a comparison per portal to find the one that is meant, and the
 //! two boxes of the codec. Per connection: a task and hyper's buffers.
 
+mod caller;
 mod cli;
 pub mod config;
+mod credentials;
 mod demo;
 mod drain;
+mod entrance;
 mod farewell;
 mod front;
 mod gateway;
 mod hangup;
 mod health;
+mod identity;
 mod leaf;
 mod log;
 mod program;

@@ -10,6 +10,7 @@
 
 mod connection;
 mod controls;
+mod identity;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +20,7 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
-use portcullis_core::{Body, json};
+use portcullis_core::{Body, Kind, Principal, json};
 use tower::ServiceExt;
 use tower_service::Service;
 
@@ -42,7 +43,7 @@ pub(crate) struct Probe {
     control: Cow<'static, str>,
     request: Request<Body>,
     status: StatusCode,
-    code: i64,
+    code: Option<i64>,
 }
 
 impl Probe {
@@ -53,13 +54,37 @@ impl Probe {
         status: StatusCode,
         code: i64,
     ) -> Self {
-        Self { control: control.into(), request, status, code }
+        Self { control: control.into(), request, status, code: Some(code) }
+    }
+
+    /// As [`refused`](Self::refused), by a control that knows nothing of JSON-RPC.
+    pub(crate) fn refused_by_http(
+        control: impl Into<Cow<'static, str>>,
+        request: Request<Body>,
+        status: StatusCode,
+    ) -> Self {
+        Self { control: control.into(), request, status, code: None }
     }
 }
 
-/// All probes that a portal's configuration calls for.
+/// All probes that a portal's configuration calls for, behind its entrance. Their caller is one who may do everything.
 pub(crate) fn probes(portal: &Portal, limits: &Limits) -> Vec<Probe> {
-    SOURCES.iter().flat_map(|source| source(portal, limits)).collect()
+    let mut probes: Vec<_> = SOURCES.iter().flat_map(|source| source(portal, limits)).collect();
+    if let Some(authn) = &portal.authn {
+        let scopes = authn.scopes.all().map(str::to_owned);
+        let anybody = Principal::new(Kind::Service, "self-test");
+        let caller = scopes.fold(anybody, Principal::with_scope);
+        for probe in &mut probes {
+            probe.request.extensions_mut().insert(caller.clone());
+        }
+        probes.extend(identity::permit(portal));
+    }
+    probes
+}
+
+/// The probes of a portal's entrance.
+pub(crate) fn entrance(portal: &Portal) -> Vec<Probe> {
+    identity::entrance(portal)
 }
 
 /// Sends the probes through a stack, one after the other.
@@ -72,17 +97,23 @@ where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone,
 {
     for Probe { control, request, status, code } in probes {
-        let expected = format!("status {status} and code {code}");
         let seen = match tokio::time::timeout(PATIENCE, answer(stack.clone(), request)).await {
-            Ok(seen) if seen == (status, Some(code)) => continue,
-            Ok((status, Some(code))) => format!("status {status} and code {code}"),
-            Ok((status, None)) => format!("status {status}"),
+            Ok(seen) if seen == (status, code) => continue,
+            Ok((status, code)) => told(status, code),
             Err(_) => format!("nothing for {PATIENCE:?}"),
         };
+        let expected = told(status, code);
         let place = format!("portal {portal:?}");
         return Err(NotInForce { place, control: control.into_owned(), expected, seen });
     }
     Ok(())
+}
+
+fn told(status: StatusCode, code: Option<i64>) -> String {
+    match code {
+        Some(code) => format!("status {status} and code {code}"),
+        None => format!("status {status}"),
+    }
 }
 
 async fn answer<S>(stack: S, request: Request<Body>) -> (StatusCode, Option<i64>)

@@ -9,6 +9,8 @@ pub(crate) const HEALTH_PATHS: [&str; 2] = ["/healthz", "/readyz"];
 #[derive(Debug)]
 pub(crate) struct Routes<T> {
     entries: Vec<Entry<T>>,
+    /// Other paths that lead to one of them. Looked at last, so that none can hide an entry.
+    aliases: Vec<Entry<T>>,
 }
 
 #[derive(Debug)]
@@ -20,7 +22,7 @@ struct Entry<T> {
 
 impl<T> Routes<T> {
     pub(crate) fn new() -> Self {
-        Self { entries: Vec::new() }
+        Self { entries: Vec::new(), aliases: Vec::new() }
     }
 
     /// Without a host or a path, any will do.
@@ -28,10 +30,15 @@ impl<T> Routes<T> {
         self.entries.push(Entry { host, path, to });
     }
 
+    /// Another path that leads to what is already there.
+    pub(crate) fn add_alias(&mut self, host: Option<String>, path: String, to: T) {
+        self.aliases.push(Entry { host, path: Some(path), to });
+    }
+
     /// Compares borrowed texts one by one: nothing is cheaper for the dozen portals that one process serves.
     pub(crate) fn find(&self, uri: &Uri, headers: &HeaderMap) -> Option<&T> {
         let host = host_of(uri, headers);
-        let entry = self.entries.iter().find(|entry| {
+        let entry = self.entries.iter().chain(&self.aliases).find(|entry| {
             entry.path.as_deref().is_none_or(|path| path == uri.path())
                 && entry.host.as_deref().is_none_or(|name| name.eq_ignore_ascii_case(host))
         });
@@ -94,6 +101,17 @@ mod tests {
             assert_eq!(find(&routes, target, host), expected, "{target} at {host:?}");
         }
         assert_eq!(routes.iter().count(), 3);
+    }
+
+    #[test]
+    fn an_alias_hides_no_entry_and_is_none() {
+        let mut routes = Routes::new();
+        routes.add_alias(None, "/other".into(), "alias");
+        routes.add_alias(None, "/mcp".into(), "hidden");
+        routes.add(None, Some("/mcp".into()), "entry");
+        assert_eq!(find(&routes, "/mcp", "a.example"), Some("entry"));
+        assert_eq!(find(&routes, "/other", "a.example"), Some("alias"));
+        assert_eq!(routes.iter().count(), 1);
     }
 
     #[test]

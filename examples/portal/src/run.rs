@@ -4,18 +4,21 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use http::StatusCode;
 use portcullis_mcp_legacy::front::stdio::{self, Settings};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::caller;
 use crate::config::{Config, ConfigError};
 use crate::drain::{Outcome, Shutdown};
 use crate::front::Front;
 use crate::gateway::{BuildError, Gateway, Live, spare_keys};
 use crate::reload::Reloader;
 use crate::serve::{self, Acceptor, BindError};
+use crate::stack;
 
 /// Serves a configuration until told to stop.
 ///
@@ -55,12 +58,27 @@ pub(crate) async fn run_stdio(
         let ids = gateway.routes.iter().map(|running| running.config.id.clone()).collect();
         return Err(RunError::Choose(ids));
     };
-    let messages = running.stack.get_ref().get_ref().clone();
-    let settings = Settings::new().max_line(gateway.config.limits.max_body);
+    let messages = stack::inside(&running.stack).get_ref().clone();
+    let mut settings = Settings::new().max_line(gateway.config.limits.max_body);
+    let caller = match &running.authn {
+        Some(authn) => Some((authn, caller::token().ok_or(RunError::Caller(StatusCode::UNAUTHORIZED))?)),
+        None => None,
+    };
+    if let Some((authn, token)) = &caller {
+        let known = caller::identify(authn, token).await.map_err(RunError::Caller)?;
+        settings = settings.extensions(known);
+    }
+    let expired = async {
+        match &caller {
+            Some((authn, token)) => caller::expired(authn, token).await,
+            None => std::future::pending().await,
+        }
+    };
     let served = stdio::serve(messages, settings, tokio::io::stdin(), tokio::io::stdout());
     tokio::select! {
         biased;
         served = served => served.map(|()| Outcome::Drained).map_err(RunError::Stdio),
+        status = expired => Err(RunError::Caller(status)),
         // Whoever started this process stops it by closing its input; a signal is for those who will not wait.
         () = shutdown.token().cancelled() => Ok(Outcome::Drained),
     }
@@ -174,6 +192,8 @@ pub enum RunError {
     Stdio(std::io::Error),
     /// One portal has to be chosen out of these.
     Choose(Vec<String>),
+    /// The caller on standard input is not, or no longer, accepted: the status a request would get.
+    Caller(StatusCode),
 }
 
 impl std::fmt::Display for RunError {
@@ -185,6 +205,13 @@ impl std::fmt::Display for RunError {
             Self::Watch(error) => write!(f, "cannot watch the configuration: {error}"),
             Self::Signal(error) => write!(f, "cannot wait for signals: {error}"),
             Self::Stdio(error) => write!(f, "standard input or output broke: {error}"),
+            Self::Caller(status) => {
+                let name = caller::VARIABLE;
+                write!(
+                    f,
+                    "the token in the environment variable {name} is missing or not accepted ({status})"
+                )
+            }
             Self::Choose(ids) => write!(f, "--portal must name one of: {}", ids.join(", ")),
         }
     }
@@ -198,7 +225,7 @@ impl std::error::Error for RunError {
             Self::Bind(error) => error,
             Self::Watch(error) => error,
             Self::Signal(error) | Self::Stdio(error) => error,
-            Self::Choose(_) => return None,
+            Self::Choose(_) | Self::Caller(_) => return None,
         })
     }
 }

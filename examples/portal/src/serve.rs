@@ -11,7 +11,7 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper::{Request, Response};
-use portcullis_core::Body;
+use portcullis_core::{Body, Peer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -37,6 +37,24 @@ impl<S> Serve for S where
         + Send
         + 'static
 {
+}
+
+/// Tells the service inside from where each request comes.
+#[derive(Clone, Debug)]
+struct FromPeer<S> {
+    inner: S,
+    peer: Peer,
+}
+
+impl<S: Serve> Service<Request<Incoming>> for FromPeer<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> S::Future {
+        request.extensions_mut().insert(self.peer);
+        self.inner.call(request)
+    }
 }
 
 /// What all listeners share.
@@ -70,9 +88,10 @@ impl Acceptor {
                 next = self.next(&listener) => next,
             };
             match accepted {
-                Ok(stream) => {
+                Ok((stream, address)) => {
                     pause = PAUSE.0;
-                    let (http, service, drain) = (http(), service.clone(), self.drain.child_token());
+                    let service = FromPeer { inner: service.clone(), peer: Peer { address } };
+                    let (http, drain) = (http(), self.drain.child_token());
                     self.connections.spawn(async move {
                         serve_stream(&http, stream, service, &drain).await;
                         drop(slot);
@@ -92,10 +111,10 @@ impl Acceptor {
     async fn next(
         &self,
         listener: &TcpListener,
-    ) -> (Option<tokio::sync::OwnedSemaphorePermit>, io::Result<TcpStream>) {
+    ) -> (Option<tokio::sync::OwnedSemaphorePermit>, io::Result<(TcpStream, SocketAddr)>) {
         // The semaphore is never closed.
         let slot = Arc::clone(&self.slots).acquire_owned().await.ok();
-        (slot, listener.accept().await.map(|(stream, _)| stream))
+        (slot, listener.accept().await)
     }
 }
 

@@ -4,14 +4,14 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 /// Values by network. Finding one takes a search for each length of prefix in use, however many networks there are.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Prefixes<T> {
     values: BTreeMap<IpNet, T>,
     /// The lengths in use, the longest first: the first network found is the smallest.
     lengths: Lengths,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Lengths {
     v4: Vec<u8>,
     v6: Vec<u8>,

@@ -7,7 +7,7 @@ use portcullis_core::{Actor, Kind};
 use crate::Verified;
 
 /// One thing that must be so.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Condition {
     AnyGroup(Vec<Arc<str>>),
     AllGroups(Vec<Arc<str>>),

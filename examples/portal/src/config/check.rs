@@ -1,5 +1,7 @@
 //! From what is written to what makes sense.
 
+mod credentials;
+mod identity;
 mod portals;
 mod servers;
 mod sessions;
@@ -76,8 +78,10 @@ impl Checker<'_> {
         let log = self.log(root.log);
         let limits = self.limits(root.limits);
         let sessions = self.sessions(root.sessions);
-        let portals = self.portals(root.portal, &listen, admin.is_empty());
-        Config { listen, admin, log, limits, sessions, portals }
+        let networks = self.networks(root.network);
+        let issuers = self.issuers(root.issuer);
+        let portals = self.portals(root.portal, &listen, admin.is_empty(), &issuers);
+        Config { listen, admin, log, limits, sessions, networks, issuers, portals }
     }
 
     fn addresses(&mut self, key: &str, listen: Spanned<OneOrMany>) -> Vec<String> {

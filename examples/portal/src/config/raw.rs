@@ -3,12 +3,16 @@
 //! Each value that a later check can find fault with keeps its place. Whoever adds a key here adds it to `portal.toml`
 //! and `docs/configuration.md` too; a test sees to the former.
 
+pub(super) mod identity;
+
 use std::collections::BTreeMap;
 
 use portcullis_core::Secret;
 use serde::Deserialize;
 use serde::de::{self, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
 use toml::Spanned;
+
+use self::identity::{Issuer, Network};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -18,6 +22,8 @@ pub(super) struct Root {
     pub(super) log: Log,
     pub(super) limits: Limits,
     pub(super) sessions: Sessions,
+    pub(super) network: Network,
+    pub(super) issuer: Vec<Spanned<Issuer>>,
     pub(super) portal: Vec<Spanned<Portal>>,
 }
 
@@ -82,6 +88,7 @@ pub(super) struct Portal {
     pub(super) max_principals: Option<Spanned<i64>>,
     pub(super) max_cached_bytes: Option<Spanned<Size>>,
     pub(super) listen_timeout: Option<Spanned<String>>,
+    pub(super) authn: Option<Spanned<identity::Authn>>,
     #[serde(default)]
     pub(super) server: Vec<Spanned<Server>>,
 }
@@ -127,6 +134,7 @@ pub(super) struct Server {
     pub(super) max_listeners: Option<Spanned<i64>>,
     #[serde(default)]
     pub(super) per_principal: bool,
+    pub(super) credentials: Option<Spanned<identity::Credentials>>,
 }
 
 #[derive(Debug, Deserialize)]

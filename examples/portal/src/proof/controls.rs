@@ -126,6 +126,11 @@ fn with_header(portal: &Portal, name: HeaderName, value: &str) -> Request<Body> 
     request
 }
 
+/// A request that is only refused further in than all controls.
+pub(super) fn plain(portal: &Portal) -> Request<Body> {
+    request(portal, METHOD)
+}
+
 fn request(portal: &Portal, method: &str) -> Request<Body> {
     with_params(portal, method, None)
 }

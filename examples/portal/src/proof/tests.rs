@@ -6,6 +6,7 @@ use tower_layer::Layer;
 use super::*;
 use crate::config::Config;
 use crate::gateway::spare_keys;
+use crate::identity::Identity;
 use crate::serve::Http;
 use crate::stack;
 
@@ -57,8 +58,15 @@ async fn the_stack_passes_its_proof() {
     ] {
         let config = config(&text);
         let (keys, end) = (spare_keys().unwrap(), CancellationToken::new());
-        let (stack, _) =
-            stack::build(&config.portals[0], &config.limits, &config.sessions, &keys, &end).unwrap();
+        let (stack, _) = stack::build(
+            &config.portals[0],
+            &config.limits,
+            &config.sessions,
+            &keys,
+            Identity::default(),
+            &end,
+        )
+        .unwrap();
         prove_it(&config, &stack).await.unwrap();
         prove_connections(&Http::new(&config.limits), &config.limits).await.unwrap();
     }

@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::Checker;
 use crate::config::raw;
-use crate::config::{Hosts, Portal};
+use crate::config::{Hosts, Issuer, Portal};
 use crate::route;
 
 /// The path of a portal that names neither path nor host.
@@ -25,6 +25,7 @@ impl Checker<'_> {
         portals: Vec<Spanned<raw::Portal>>,
         listen: &[String],
         serves_health: bool,
+        issuers: &[Issuer],
     ) -> Vec<Portal> {
         if portals.is_empty() {
             self.problem(0..0, "there is no [[portal]], so nothing would be served");
@@ -34,7 +35,7 @@ impl Checker<'_> {
         let mut ids = HashMap::new();
         for portal in portals {
             let span = portal.get_ref().id.span();
-            let portal = self.portal(portal.into_inner(), serves_health);
+            let portal = self.portal(portal.into_inner(), serves_health, issuers);
             if ids.insert(portal.id.clone(), ()).is_some() {
                 self.problem(span.clone(), format!("portal id {:?} is there twice", portal.id));
             }
@@ -56,7 +57,7 @@ impl Checker<'_> {
         checked
     }
 
-    fn portal(&mut self, portal: raw::Portal, serves_health: bool) -> Portal {
+    fn portal(&mut self, portal: raw::Portal, serves_health: bool, issuers: &[Issuer]) -> Portal {
         let id = self.id("portal id", &portal.id);
         let host = portal.host.as_ref().map(|host| self.host(host));
         let path = match &portal.path {
@@ -85,6 +86,17 @@ impl Checker<'_> {
             self.problem(portal.id.span(), format!("portal {id:?} has no [[portal.server]]"));
         }
         let most = 1..=1_000_000;
+        let servers = self.servers(portal.server);
+        let mut authn = portal.authn.and_then(|authn| self.authn(authn, issuers)).map(Box::new);
+        if let Some(server) = servers.iter().find(|server| server.is_per_caller()) {
+            match &mut authn {
+                Some(authn) => authn.hand_on_tokens = true,
+                None => self.problem(portal.id.span(), format!(
+                    "portal {id:?}: server {:?} needs tokens of its callers, and without [portal.authn] there are none",
+                    server.id
+                )),
+            }
+        }
         Portal {
             id,
             host,
@@ -100,7 +112,8 @@ impl Checker<'_> {
             max_principals: self.some_number("max_principals", portal.max_principals, most),
             max_cached_bytes: self.some_size("max_cached_bytes", portal.max_cached_bytes),
             listen_timeout: self.some_time("listen_timeout", portal.listen_timeout),
-            servers: self.servers(portal.server),
+            authn,
+            servers,
         }
     }
 

@@ -60,7 +60,7 @@ impl Checker<'_> {
         if matches!(transport, Transport::Http(_)) {
             eras.push(("sse", Era::Sse));
         }
-        Server {
+        let mut server = Server {
             id,
             transport,
             era: self.choice("era", server.era, Era::Auto, &eras),
@@ -70,7 +70,10 @@ impl Checker<'_> {
             max_listeners: self.some_number("max_listeners", server.max_listeners, 1..=MOST),
             total_timeout: self.bound("total_timeout", server.total_timeout),
             per_principal: server.per_principal,
-        }
+        };
+        // Called with each caller's own credentials, it shows each what they may see.
+        server.per_principal |= server.is_per_caller();
+        server
     }
 
     fn http(&mut self, url: Spanned<String>, server: &mut raw::Server) -> Http {
@@ -124,6 +127,7 @@ impl Checker<'_> {
             ),
             retries: self.some_number("retries", server.retries.take(), 0..=10),
             circuit: self.circuit(server.circuit.take()),
+            credentials: server.credentials.take().and_then(|credentials| self.credentials(credentials)),
         }
     }
 
@@ -132,6 +136,7 @@ impl Checker<'_> {
             "a command",
             [
                 ("headers", server.headers.keys().next().map(Spanned::span)),
+                ("credentials", span(&server.credentials)),
                 ("http_version", span(&server.http_version)),
                 ("root_certificates", span(&server.root_certificates)),
                 ("connect_timeout", span(&server.connect_timeout)),
@@ -282,7 +287,7 @@ impl Checker<'_> {
         true
     }
 
-    fn certificates(&mut self, file: &Spanned<String>) -> Option<String> {
+    pub(super) fn certificates(&mut self, file: &Spanned<String>) -> Option<String> {
         let path = self.environment.folder.join(file.get_ref());
         match secrets::read_text(&path, MAX_CERTIFICATES) {
             Ok(text) => Some(text),
