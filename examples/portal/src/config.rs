@@ -246,6 +246,14 @@ pub(crate) struct Named {
 }
 
 impl Config {
+    /// Whether other machines may reach the portals. A name may be anything.
+    pub(crate) fn listens_to_others(&self) -> bool {
+        let loopback = |address: &String| {
+            address.parse::<std::net::SocketAddr>().is_ok_and(|address| address.ip().is_loopback())
+        };
+        !self.listen.iter().all(loopback)
+    }
+
     /// The largest configuration that is read.
     pub const MAX_SIZE: u64 = 4 * 1024 * 1024;
 

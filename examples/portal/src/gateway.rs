@@ -145,6 +145,11 @@ impl Live {
                 "sessions.keys is not set: clients of 2025 lose their sessions when this process ends"
             );
         }
+        for portal in gateway.config.portals.iter().filter(|portal| portal.authn.is_none()) {
+            if gateway.config.listens_to_others() {
+                tracing::warn!(portal = portal.id, "without [portal.authn] everybody who can connect is let in");
+            }
+        }
         let (applied, failed) = (AtomicU64::new(0), AtomicU64::new(0));
         Ok(Self { gateway: ArcSwap::from_pointee(gateway), spare, drain, applied, failed })
     }
