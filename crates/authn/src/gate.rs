@@ -241,10 +241,12 @@ impl Gate {
         }
     }
 
-    /// The scopes that the request seems to need, by its headers.
-    fn wanted(&self, headers: &HeaderMap) -> Vec<&str> {
+    /// The scopes to ask for. Strangers are told those that everything needs. Whoever is known and lacks some is told all
+    /// that the request needs by its headers; what single tools need is nobody else's business.
+    fn wanted(&self, headers: &HeaderMap, rejection: &Rejection) -> Vec<&str> {
+        let known = matches!(rejection, Rejection::WantScope);
         let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
-        let method = text("mcp-method");
+        let method = text("mcp-method").filter(|_| known);
         let tool = text("mcp-name").filter(|_| method == Some("tools/call"));
         self.scopes.needed(method, tool).collect()
     }
@@ -273,7 +275,7 @@ impl Gate {
 
     /// Says no.
     pub(crate) fn answer<B>(&self, request: &Request<B>, rejection: &Rejection) -> Response<Bytes> {
-        self.challenges.answer(request.method(), rejection, &self.wanted(request.headers()))
+        self.challenges.answer(request.method(), rejection, &self.wanted(request.headers(), rejection))
     }
 
     /// Adds the challenge to an answer in which somebody further in asks for more scopes.
