@@ -17,6 +17,9 @@ use crate::require::Require;
 use crate::verdicts::{Admission, Key, Verdicts, bytes_of};
 use crate::{Audience, Binding, Credential, Denial, DenialKind, Resource, Scopes, Verified, Verifier};
 
+/// What a limited token takes to keep, at the most: the token as it was parsed, and the operations it was asked about.
+const ALLOWANCE: u64 = 200 * 1024;
+
 /// Gives the time of day.
 pub(crate) type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
@@ -155,7 +158,8 @@ impl Gate {
                 "the token is limited to some operations, and nobody further in asks which",
             ));
         }
-        let mut principal = verified.principal().clone();
+        // Where a request comes from is for this layer to say, and no token can say it.
+        let mut principal = verified.principal().clone().without_attribute("network");
         if let Some(network) = network {
             principal = principal.with_attribute("network", network);
         }
@@ -163,9 +167,10 @@ impl Gate {
             Some(token) if self.hand_on_tokens => Some(SubjectToken::new(Secret::new(token))),
             _ => None,
         };
-        let token = credential.token().map_or(0, str::len) as u64;
+        let token = credential.token().filter(|_| self.hand_on_tokens).map_or(0, str::len) as u64;
+        let allowance = verified.allowance().map_or(0, |_| ALLOWANCE);
         Ok(Admission {
-            bytes: bytes_of(&principal) + if verified.allowance().is_some() { 8 * token } else { 0 } + token,
+            bytes: bytes_of(&principal) + token + allowance,
             principal,
             end,
             binding: verified.binding().cloned(),

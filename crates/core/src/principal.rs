@@ -143,6 +143,15 @@ impl Principal {
         self
     }
 
+    /// Takes an attribute away, where what says so must not be believed.
+    #[must_use]
+    pub fn without_attribute(mut self, name: &str) -> Self {
+        if self.facts.attributes.contains_key(name) {
+            self.facts_mut().attributes.remove(name);
+        }
+        self
+    }
+
     /// Adds an agent to the end of the chain: the one that stands between the chain so far and the gateway.
     #[must_use]
     pub fn acting_through(mut self, actor: Actor) -> Self {
@@ -239,6 +248,13 @@ mod tests {
         assert!(!before.holds_scope("read"));
         assert!(after.holds_scope("read"));
         assert_ne!(before, after);
+    }
+
+    #[test]
+    fn an_attribute_that_is_taken_away_is_gone_here_alone() {
+        let before = Principal::new(Kind::User, "alice").with_attribute("network", "office");
+        let after = before.clone().without_attribute("network").without_attribute("device");
+        assert_eq!((before.attribute("network"), after.attribute("network")), (Some("office"), None));
     }
 
     #[test]
