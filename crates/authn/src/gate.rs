@@ -92,7 +92,7 @@ impl Gate {
                 return Ok(Met::Know(admission));
             }
             self.verdicts.forget(&key);
-        } else if let Some(denial) = self.verdicts.denied(&key, self.now()) {
+        } else if let Some(denial) = self.verdicts.denied(&key, self.generation(), self.now()) {
             return Err(Rejection::from(&denial));
         }
         Ok(Met::Ask(Question { key, credential: shown.credential(), network }))
@@ -105,6 +105,7 @@ impl Gate {
     /// Has a credential judged, and remembers the verdict.
     pub(crate) async fn ask(self: Arc<Self>, question: Question) -> Result<Arc<Admission>, Denial> {
         let Question { key, credential, network } = question;
+        let generation = self.generation();
         let verdict = self.judge(&credential, network).await;
         if let Err(denial) = &verdict {
             tracing::info!(detail = denial.detail(), "refused a caller");
@@ -112,7 +113,7 @@ impl Gate {
         match &verdict {
             Ok(admission) => self.verdicts.admit(key, Arc::clone(admission)),
             Err(denial) if denial.kind() == DenialKind::Invalid => {
-                self.verdicts.deny(key, denial.clone(), self.now());
+                self.verdicts.deny(key, denial.clone(), generation, self.now());
             }
             Err(_) => {}
         }
@@ -181,6 +182,11 @@ impl Gate {
         })
     }
 
+    /// Grows with that of any verifier. Who was refused by what has changed since is judged anew.
+    fn generation(&self) -> u64 {
+        self.verifiers.iter().fold(0, |sum, verifier| sum.wrapping_add(verifier.generation()))
+    }
+
     /// Whether an admission of before is still one.
     pub(crate) fn still_holds(&self, admission: &Admission) -> bool {
         let verifier = self.verifiers.get(admission.verifier);
@@ -246,12 +252,14 @@ impl Gate {
         }
     }
 
-    /// The scopes to ask for. Strangers are told those that everything needs. Whoever is known and lacks some is told all
-    /// that the request needs by its headers; what single tools need is nobody else's business.
+    /// The scopes to ask for. Strangers are told those that the metadata names: some clients never get more than they
+    /// registered with. Whoever is known and lacks some is told all that the request needs by its headers.
     fn wanted(&self, headers: &HeaderMap, rejection: &Rejection) -> Vec<&str> {
-        let known = matches!(rejection, Rejection::WantScope);
+        if *rejection != Rejection::WantScope {
+            return self.scopes.supported().collect();
+        }
         let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
-        let method = text("mcp-method").filter(|_| known);
+        let method = text("mcp-method");
         let tool = text("mcp-name").filter(|_| method == Some("tools/call"));
         self.scopes.needed(method, tool).collect()
     }

@@ -237,7 +237,7 @@ impl AuthnBuilder {
         if let Some(url) = &self.documentation {
             metadata = metadata.documentation(url)?;
         }
-        let mut challenges = Challenges::new(&self.resource, self.scopes.needed(None, None));
+        let mut challenges = Challenges::new(&self.resource, self.scopes.supported());
         if let Some(dpop) = &self.dpop {
             metadata = metadata.dpop(dpop.algorithms(), dpop.is_required());
             challenges = challenges.dpop(dpop.algorithms());

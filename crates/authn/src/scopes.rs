@@ -145,7 +145,10 @@ impl Scopes {
         Ok(self)
     }
 
-    /// Named in the metadata besides the [`base`](Self::base), for clients to ask for at once.
+    /// Named in the metadata and in the first challenge besides the [`base`](Self::base), for clients to ask for at once.
+    ///
+    /// Some clients register with the scopes of the first challenge, and some issuers hold them to that: what single tools
+    /// need has to be among these where such clients are to get it later.
     ///
     /// # Errors
     ///
