@@ -78,11 +78,19 @@ impl Weighter<Key, Arc<Admission>> for ByBytes {
     }
 }
 
+/// A credential that was refused: when, and at which generation of those who judge.
+#[derive(Clone, Debug)]
+struct Denied {
+    denial: Denial,
+    generation: u64,
+    at: SystemTime,
+}
+
 /// The verdicts in memory. Those that admit are bounded by bytes, those that deny by number and by a short life: a flood
 /// of bad credentials pushes out no good one.
 pub(crate) struct Verdicts {
     admitted: Cache<Key, Arc<Admission>, ByBytes, AsIsBuilder>,
-    denied: Cache<Key, (Denial, SystemTime)>,
+    denied: Cache<Key, Denied>,
     /// Makes the keys of each process its own, so that nobody can prepare credentials that meet in one slot.
     salt: [u8; 16],
 }
@@ -128,17 +136,19 @@ impl Verdicts {
         self.admitted.get(key)
     }
 
-    pub(crate) fn denied(&self, key: &Key, now: SystemTime) -> Option<Denial> {
-        let (denial, until) = self.denied.get(key)?;
-        (now < until).then_some(denial)
+    pub(crate) fn denied(&self, key: &Key, generation: u64, now: SystemTime) -> Option<Denial> {
+        let denied = self.denied.get(key)?;
+        // A clock that was put back makes no denial last longer.
+        let fresh = now.duration_since(denied.at).is_ok_and(|age| age < Self::DENIED_FOR);
+        (fresh && denied.generation == generation).then_some(denied.denial)
     }
 
     pub(crate) fn admit(&self, key: Key, admission: Arc<Admission>) {
         self.admitted.insert(key, admission);
     }
 
-    pub(crate) fn deny(&self, key: Key, denial: Denial, now: SystemTime) {
-        self.denied.insert(key, (denial, now + Self::DENIED_FOR));
+    pub(crate) fn deny(&self, key: Key, denial: Denial, generation: u64, at: SystemTime) {
+        self.denied.insert(key, Denied { denial, generation, at });
     }
 
     pub(crate) fn forget(&self, key: &Key) {
