@@ -12,6 +12,8 @@
 //! | feature | module | what it answers |
 //! |---|---|---|
 //! | always there | [`core`] | the words every layer shares: who asks, what was decided, what a message says |
+//! | `authn` | `authn` | who is calling: tokens, certificates, scopes; with Biscuit tokens and client certificates |
+//! | `fetch` | `fetch` | how the layers get keys and tokens from elsewhere, under bounds |
 //! | `mcp-jsonrpc` | `mcp_jsonrpc` | HTTP to messages and back, by every rule of MCP's Streamable HTTP |
 //! | `mcp-legacy` | `mcp_legacy` | clients and servers of 2025, which know sessions |
 //! | `mcp-upstream` | `mcp_upstream` | one MCP server as a service, over HTTP or as a child process |
@@ -34,8 +36,14 @@
 //!
 //! As in the table; `full` turns on all of them. None is on by default, and none changes what another one does.
 
+#[cfg(feature = "authn")]
+#[doc(inline)]
+pub use portcullis_authn as authn;
 #[doc(inline)]
 pub use portcullis_core as core;
+#[cfg(feature = "fetch")]
+#[doc(inline)]
+pub use portcullis_fetch as fetch;
 #[cfg(feature = "mcp-jsonrpc")]
 #[doc(inline)]
 pub use portcullis_mcp_jsonrpc as mcp_jsonrpc;
