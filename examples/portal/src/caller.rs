@@ -19,9 +19,9 @@ pub(crate) const VARIABLE: &str = "PORTCULLIS_TOKEN";
 /// How often it is looked at again.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// The token, if there is one.
+/// The token, if there is one. An empty variable is how shells and container files say that there is none.
 pub(crate) fn token() -> Option<Secret> {
-    std::env::var(VARIABLE).ok().map(Secret::new)
+    std::env::var(VARIABLE).ok().filter(|token| !token.is_empty()).map(Secret::new)
 }
 
 /// What is known about whoever holds the token, or the status with which a request would be refused.

@@ -7,6 +7,8 @@
 //! Everything between the two ends is what a deployment runs. The ends are under the tests' control.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test says that it failed by a panic")]
 
+pub mod issuer;
+
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::net::SocketAddr;
