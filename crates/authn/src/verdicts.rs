@@ -175,3 +175,6 @@ pub(crate) fn bytes_of(principal: &Principal) -> u64 {
     let texts = texts.chain([principal.subject(), principal.issuer().unwrap_or_default()]);
     texts.fold(FIXED, |sum, text| sum + EACH + text.len()) as u64
 }
+
+#[cfg(test)]
+mod tests;
