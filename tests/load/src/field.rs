@@ -7,8 +7,9 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 
-use crate::gateway::{Gateway, Kind};
+use crate::gateway::{self, Gateway, Kind};
 use crate::process::Process;
+use crate::request;
 use crate::target::Target;
 
 /// Which targets take part, and how they are started.
@@ -46,6 +47,8 @@ pub(crate) enum Known {
     Proxy,
     /// The portal
     Portal,
+    /// The portal with callers that it knows by their tokens
+    Guarded,
 }
 
 #[derive(Clone, Debug)]
@@ -81,11 +84,20 @@ impl Field {
     pub(crate) async fn start(args: &FieldArgs, of_interest: &[Known]) -> io::Result<Self> {
         let (upstream, upstream_address) = Process::start_self(&["upstream"])?;
         let mut targets = Vec::new();
-        for known in args.targets.as_deref().unwrap_or(of_interest) {
+        let wanted = args.targets.as_deref().unwrap_or(of_interest);
+        let mut jwks = None;
+        if wanted.contains(&Known::Guarded) {
+            let (keys, token) = gateway::issue();
+            // To all of them, so that each has as many bytes to read.
+            request::authorize(&format!("Bearer {token}"));
+            jwks = Some(keys);
+        }
+        for known in wanted {
             targets.push(match known {
                 Known::Direct => Target::direct(upstream_address),
                 Known::Proxy => Target::proxy(upstream_address)?,
-                Known::Portal => args.portal()?.start(upstream_address).await?,
+                Known::Portal => args.portal("portal", None)?.start(upstream_address).await?,
+                Known::Guarded => args.portal("guarded", jwks.take())?.start(upstream_address).await?,
             });
         }
         for peer in args.peers() {
@@ -98,16 +110,16 @@ impl Field {
 }
 
 impl FieldArgs {
-    fn portal(&self) -> io::Result<Gateway> {
+    fn portal(&self, name: &str, jwks: Option<String>) -> io::Result<Gateway> {
         let http2 = self.http2;
         let kind = match (&self.portal, &self.portal_bin) {
             (Some(command), _) => Kind::Command(command.clone()),
-            (None, Some(program)) => Kind::Portal { program: program.clone(), http2 },
+            (None, Some(program)) => Kind::Portal { program: program.clone(), http2, jwks },
             (None, None) => {
-                Kind::Portal { program: std::env::current_exe()?.with_file_name("portal"), http2 }
+                Kind::Portal { program: std::env::current_exe()?.with_file_name("portal"), http2, jwks }
             }
         };
-        Ok(Gateway { name: "portal".to_owned(), path: "/mcp".to_owned(), kind, verbose: self.logs })
+        Ok(Gateway { name: name.to_owned(), path: "/mcp".to_owned(), kind, verbose: self.logs })
     }
 
     fn peers(&self) -> impl Iterator<Item = Gateway> {

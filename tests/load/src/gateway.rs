@@ -3,6 +3,10 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use portcullis_testkit::idp::{self, SigningKey};
+use serde_json::json;
 
 use crate::process::{Launch, Process};
 use crate::target::Target;
@@ -19,8 +23,9 @@ pub(crate) struct Gateway {
 /// How a gateway is started.
 #[derive(Clone, Debug)]
 pub(crate) enum Kind {
-    /// The portal's binary, and whether it is to reach the upstream over HTTP/2.
-    Portal { program: PathBuf, http2: bool },
+    /// The portal's binary, whether it is to reach the upstream over HTTP/2, and the keys of the callers it lets in, if
+    /// not everybody.
+    Portal { program: PathBuf, http2: bool, jwks: Option<String> },
     /// The binary of mcp-proxy 0.6.
     McpProxy(PathBuf),
     /// A program with its arguments, in which `{listen}`, `{port}` and `{upstream}` are replaced.
@@ -52,17 +57,27 @@ fn portal_command(
     listen: SocketAddr,
     upstream: SocketAddr,
     http2: bool,
-) -> io::Result<(Launch, ConfigFile)> {
+    jwks: Option<&str>,
+) -> io::Result<(Launch, Vec<ConfigFile>)> {
     let http_version = if http2 { "2" } else { "auto" };
+    let mut files = Vec::new();
+    let (mut issuer, mut authn) = (String::new(), "");
+    if let Some(jwks) = jwks {
+        let keys = ConfigFile::write("jwks", jwks)?;
+        issuer = format!("[[issuer]]\nid = \"load\"\nurl = \"{ISSUER}\"\njwks_file = {:?}\n", keys.0);
+        authn = AUTHN;
+        files.push(keys);
+    }
     let config = ConfigFile::write(
-        "portal",
+        &format!("portal-{}", listen.port()),
         &format!(
             r#"listen = "{listen}"
-
+{issuer}
 [[portal]]
 id = "load"
 path = "/mcp"
 namespace = "always"
+{authn}
 
 [[portal.server]]
 id = "up"
@@ -72,7 +87,32 @@ http_version = "{http_version}"
         ),
     )?;
     let arguments = vec!["--config".into(), config.0.clone().into()];
-    Ok((Launch { program: program.to_owned(), arguments, verbose: false }, config))
+    files.push(config);
+    Ok((Launch { program: program.to_owned(), arguments, verbose: false }, files))
+}
+
+const ISSUER: &str = "https://issuer.invalid";
+const RESOURCE: &str = "https://load.invalid/mcp";
+
+const AUTHN: &str = r#"
+[portal.authn]
+resource = "https://load.invalid/mcp"
+issuers = ["load"]
+scopes.base = ["mcp"]
+"#;
+
+/// The keys of an issuer, and a token that it gave to somebody for a day.
+pub(crate) fn issue() -> (String, String) {
+    let key = SigningKey::rs256().kid("load");
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let claims = json!({
+        "iss": ISSUER, "aud": RESOURCE, "sub": "00u1a2b3c4d5e6f7g8h9", "client_id": "0oa1a2b3c4d5e6f7g8h9",
+        "iat": now, "exp": now + 86_400, "jti": "AT.6f2a8c1e-7d43-4f5b-9a0e", "scope": "mcp tools:call",
+        "groups": ["everyone", "engineering", "on-call"], "amr": ["mfa", "pwd"], "acr": "urn:example:loa:2",
+        "email": "somebody@example.com", "name": "Some Body", "auth_time": now,
+    });
+    let token = key.sign(json!({ "typ": "at+jwt" }), claims);
+    (idp::jwks(&[&key]), token)
 }
 
 /// mcp-proxy with one backend and all its middleware off, as it is unless asked for.
@@ -111,15 +151,14 @@ impl Gateway {
     pub(crate) async fn start(&self, upstream: SocketAddr) -> io::Result<Target> {
         let address = free_address()?;
         let (mut launch, config) = match &self.kind {
-            Kind::Portal { program, http2 } => {
-                let (launch, config) = portal_command(program, address, upstream, *http2)?;
-                (launch, Some(config))
+            Kind::Portal { program, http2, jwks } => {
+                portal_command(program, address, upstream, *http2, jwks.as_deref())?
             }
             Kind::McpProxy(program) => {
                 let (launch, config) = mcp_proxy_command(program, address, upstream)?;
-                (launch, Some(config))
+                (launch, vec![config])
             }
-            Kind::Command(command) => (filled_in(command, address, upstream)?, None),
+            Kind::Command(command) => (filled_in(command, address, upstream)?, Vec::new()),
         };
         launch.verbose = self.verbose;
         let process = Process::start(&launch)?;

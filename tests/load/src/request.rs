@@ -1,12 +1,21 @@
 //! The requests the generator sends, written out once and then only patched.
 
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 
 use memchr::memmem;
 use serde_json::json;
 
 /// Every id has ten digits, so that no request and no reply changes its length from one call to the next.
 pub(crate) const FIRST_ID: u64 = 1_000_000_000;
+
+/// The credential that goes with every request, where one was given.
+static AUTHORIZATION: OnceLock<String> = OnceLock::new();
+
+/// Sends this as `Authorization` with every request from now on. Of several calls the first one counts.
+pub(crate) fn authorize(credential: &str) {
+    AUTHORIZATION.get_or_init(|| format!("Authorization: {credential}\r\n"));
+}
 
 /// How a server wants to be spoken to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,8 +111,9 @@ impl Request {
     /// A request with this body, valid or not.
     pub(crate) fn raw(address: SocketAddr, path: &str, headers: &str, body: &str) -> Self {
         let length = body.len();
+        let credential = AUTHORIZATION.get().map_or("", String::as_str);
         let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\n{headers}Content-Length: {length}\r\n\r\n"
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\n{credential}{headers}Content-Length: {length}\r\n\r\n"
         );
         let placeholder = FIRST_ID.to_string();
         let ids = memmem::find_iter(body.as_bytes(), &placeholder).map(|at| head.len() + at).collect();

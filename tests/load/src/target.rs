@@ -33,14 +33,14 @@ pub(crate) struct Target {
     /// The gateway; nothing stands in the direct way.
     pub(crate) process: Option<Process>,
     /// Kept for as long as the gateway may want to read it again.
-    _config: Option<ConfigFile>,
+    _config: Vec<ConfigFile>,
 }
 
 impl Target {
     fn new(name: &str, address: SocketAddr, process: Option<Process>) -> Self {
         let (path, tool) = ("/mcp".to_owned(), "echo".to_owned());
         let name = name.to_owned();
-        Self { name, address, path, is_peer: false, modern: true, tool, process, _config: None }
+        Self { name, address, path, is_peer: false, modern: true, tool, process, _config: Vec::new() }
     }
 
     /// A gateway that was just started, as soon as it offers the tool.
@@ -49,7 +49,7 @@ impl Target {
         address: SocketAddr,
         path: &str,
         process: Process,
-        config: Option<ConfigFile>,
+        config: Vec<ConfigFile>,
     ) -> io::Result<Self> {
         let mut target = Self::new(name, address, Some(process));
         path.clone_into(&mut target.path);
