@@ -1,5 +1,6 @@
 //! From what is written to what makes sense.
 
+mod authn;
 mod credentials;
 mod identity;
 mod portals;
@@ -80,7 +81,8 @@ impl Checker<'_> {
         let sessions = self.sessions(root.sessions);
         let networks = self.networks(root.network);
         let issuers = self.issuers(root.issuer);
-        let portals = self.portals(root.portal, &listen, admin.is_empty(), &issuers);
+        let known = authn::Known { networks: &networks, issuers: &issuers };
+        let portals = self.portals(root.portal, &listen, admin.is_empty(), known);
         Config { listen, admin, log, limits, sessions, networks, issuers, portals }
     }
 

@@ -1,3 +1,4 @@
+mod identity;
 mod programs;
 
 use std::time::Duration;
@@ -346,7 +347,15 @@ fn the_reference_names_every_key() {
         top("log = { nope = 1 }"),
         top("limits = { nope = 1 }"),
         top("sessions = { nope = 1 }"),
+        top("network = { nope = 1 }"),
+        top("[[issuer]]\nnope = 1"),
+        top("[[issuer]]\nid = 'a'\n[[issuer.certificate]]\nnope = 1"),
         portal("nope = 1"),
+        portal("authn = { nope = 1 }"),
+        portal("authn = { resource = 'a', issuers = [], scopes = { nope = 1 } }"),
+        portal("authn = { resource = 'a', issuers = [], require = { nope = 1 } }"),
+        portal("authn = { resource = 'a', issuers = [], exchange = { nope = 1 } }"),
+        server("credentials = { nope = 1 }"),
         server("nope = 1"),
         server("circuit = { nope = 1 }"),
         server("headers = { a = { nope = 1 } }"),
@@ -356,10 +365,11 @@ fn the_reference_names_every_key() {
         for key in keys.split('`').skip(1).step_by(2) {
             count += 1;
             let in_reference = match key {
-                "portal" | "server" => reference.contains(&format!("{key}]]")),
-                "admin" | "log" | "limits" | "circuit" | "headers" => {
-                    reference.contains(&format!("{key}]\n"))
+                "portal" | "server" | "issuer" | "certificate" => {
+                    reference.contains(&format!("{key}]]"))
                 }
+                "admin" | "log" | "limits" | "circuit" | "headers" | "network" | "named" | "authn"
+                | "require" | "exchange" | "credentials" => reference.contains(&format!("{key}]\n")),
                 "env" | "file" => reference.contains(&format!("{{ {key} = ")),
                 _ => reference.lines().any(|line| {
                     line.trim_start_matches("# ")
@@ -371,7 +381,7 @@ fn the_reference_names_every_key() {
             assert!(manual.contains(&format!("`{key}`")), "docs/configuration.md does not explain {key:?}");
         }
     }
-    assert!(count > 55, "only {count} keys were found");
+    assert!(count > 150, "only {count} keys were found");
 }
 
 #[test]

@@ -1,16 +1,11 @@
-//! Who vouches for callers, and what portals ask of them.
+//! Who vouches for callers.
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::HeaderName;
-use http::uri::PathAndQuery;
-use portcullis_authn::{
-    Algorithm, CertificateHeader, ClaimMap, ForwardedHeader, Networks, Require, Resource, Scopes,
-};
+use portcullis_authn::{Algorithm, ClaimMap, ForwardedHeader, Networks};
 use portcullis_core::{Kind, Secret};
 use portcullis_fetch::Endpoint;
 use toml::Spanned;
@@ -18,14 +13,15 @@ use toml::Spanned;
 use super::Checker;
 use crate::config::raw::{SecretText, identity as raw};
 use crate::config::{
-    Authn, Biscuits, CertificateName, CertificateRule, Dpop, Exchange, Fetch, Introspection, Issuer,
-    IssuerKind, Jwt, JwtKeys, secrets,
+    Biscuits, CertificateName, CertificateRule, Fetch, Introspection, Issuer, IssuerKind, Jwt, JwtKeys,
+    secrets,
 };
 use crate::identity::Files;
 
 type Texts = Vec<Spanned<String>>;
 
-const KINDS: [(&str, Kind); 3] = [("user", Kind::User), ("service", Kind::Service), ("agent", Kind::Agent)];
+pub(super) const KINDS: [(&str, Kind); 3] =
+    [("user", Kind::User), ("service", Kind::Service), ("agent", Kind::Agent)];
 
 impl Checker<'_> {
     pub(super) fn networks(&mut self, raw: raw::Network) -> Networks {
@@ -273,9 +269,10 @@ impl Checker<'_> {
     }
 
     fn claims(&mut self, raw: &mut raw::Issuer) -> ClaimMap {
-        let presets: [(&str, fn() -> ClaimMap); 3] =
+        type Preset = fn() -> ClaimMap;
+        let presets: [(&str, Preset); 3] =
             [("standard", ClaimMap::new), ("entra", ClaimMap::entra), ("keycloak", ClaimMap::keycloak)];
-        let mut map = self.choice("claims", raw.claims.take(), ClaimMap::new as fn() -> ClaimMap, &presets)();
+        let mut map = self.choice("claims", raw.claims.take(), ClaimMap::new as Preset, &presets)();
         if let Some(path) = raw.subject_claim.take() {
             let changed = map.clone().with_subject(path.get_ref());
             map = self.taken("subject_claim", path.span(), changed).unwrap_or(map);
@@ -288,6 +285,13 @@ impl Checker<'_> {
             }
         }
         for (name, path) in std::mem::take(&mut raw.attribute_claims) {
+            // Where a request comes from is for the portal to say.
+            if name.get_ref() == "network" {
+                self.problem(
+                    name.span(),
+                    "attribute_claims: \"network\" is said by no token; see [network.named]",
+                );
+            }
             let changed = map.clone().with_attribute(name.into_inner(), path.get_ref());
             map = self.taken("attribute_claims", path.span(), changed).unwrap_or(map);
         }
@@ -331,210 +335,13 @@ impl Checker<'_> {
         checked
     }
 
-    /// What a portal asks of its callers. `issuers` are those that there are.
-    pub(super) fn authn(&mut self, authn: Spanned<raw::Authn>, issuers: &[Issuer]) -> Option<Authn> {
-        let raw = authn.into_inner();
-        let read = if raw.insecure_http { Resource::insecure_http } else { Resource::new };
-        let resource = self.taken("authn.resource", raw.resource.span(), read(raw.resource.get_ref()));
-        if raw.issuers.get_ref().is_empty() {
-            self.problem(raw.issuers.span(), "authn.issuers: an empty list lets nobody in");
-        }
-        let mut named = Vec::new();
-        for name in raw.issuers.into_inner() {
-            match issuers.iter().any(|issuer| issuer.id == *name.get_ref()) {
-                true if named.contains(name.get_ref()) => {
-                    self.problem(name.span(), format!("authn.issuers: {:?} is there twice", name.get_ref()));
-                }
-                true => named.push(name.into_inner()),
-                false => self.problem(
-                    name.span(),
-                    format!("authn.issuers: there is no [[issuer]] with the id {:?}", name.get_ref()),
-                ),
-            }
-        }
-        for audience in &raw.audiences {
-            if audience.get_ref().trim().is_empty() {
-                self.problem(audience.span(), "authn.audiences: an audience must not be empty");
-            }
-        }
-        let dpop = self.choice(
-            "authn.dpop",
-            raw.dpop,
-            Dpop::Off,
-            &[("off", Dpop::Off), ("accept", Dpop::Accept), ("require", Dpop::Require)],
-        );
-        let service_token_headers =
-            self.service_token_headers(raw.service_id_header, raw.service_secret_header);
-        Some(Authn {
-            resource: resource?,
-            issuers: named,
-            audiences: inner(raw.audiences),
-            name: raw.name.map(Spanned::into_inner),
-            documentation: raw.documentation.map(Spanned::into_inner),
-            dpop,
-            certificate_header: raw.certificate_header.and_then(|text| self.certificate_header(&text)),
-            service_token_headers,
-            max_credential: raw
-                .max_credential
-                .map(|size| self.size("authn.max_credential", Some(size), 0, 256..=64 << 10)),
-            max_cached: self.some_size("authn.max_cached", raw.max_cached),
-            verify_timeout: self.some_time("authn.verify_timeout", raw.verify_timeout),
-            scopes: self.scopes(raw.scopes),
-            require: self.require(raw.require),
-            exchange: raw.exchange.and_then(|exchange| self.exchange(exchange.into_inner())),
-            hand_on_tokens: false,
-        })
-    }
-
-    fn service_token_headers(
-        &mut self,
-        id: Option<Spanned<String>>,
-        secret: Option<Spanned<String>>,
-    ) -> Option<(HeaderName, HeaderName)> {
-        match (id, secret) {
-            (None, None) => None,
-            (Some(id), Some(secret)) => {
-                let id = self.header_name("authn.service_id_header", &id)?;
-                Some((id, self.header_name("authn.service_secret_header", &secret)?))
-            }
-            (Some(one), None) | (None, Some(one)) => {
-                self.problem(one.span(), "authn: service_id_header and service_secret_header go together");
-                None
-            }
-        }
-    }
-
-    fn header_name(&mut self, key: &str, text: &Spanned<String>) -> Option<HeaderName> {
-        self.taken(key, text.span(), text.get_ref().parse::<HeaderName>())
-    }
-
-    fn certificate_header(&mut self, text: &Spanned<String>) -> Option<CertificateHeader> {
-        match text.get_ref().as_str() {
-            "client-cert" => Some(CertificateHeader::Rfc9440),
-            "x-forwarded-client-cert" => Some(CertificateHeader::Xfcc),
-            // Proxies that pass PEM on have no name for it of their own: it is whatever the proxy was told.
-            _ => self.header_name("authn.certificate_header", text).map(CertificateHeader::UrlEncodedPem),
-        }
-    }
-
-    fn scopes(&mut self, raw: raw::Scopes) -> Scopes {
-        let mut scopes = Scopes::new();
-        let first = |texts: &Texts| texts.first().map_or(0..0, Spanned::span);
-        if !raw.base.is_empty() {
-            let added = scopes.clone().base(raw.base.iter().map(Spanned::get_ref));
-            scopes = self.taken("authn.scopes.base", first(&raw.base), added).unwrap_or(scopes);
-        }
-        if !raw.supported.is_empty() {
-            let added = scopes.clone().also_supported(raw.supported.iter().map(Spanned::get_ref));
-            scopes = self.taken("authn.scopes.supported", first(&raw.supported), added).unwrap_or(scopes);
-        }
-        type Add = fn(Scopes, &str, Vec<&String>) -> Result<Scopes, portcullis_authn::ConfigError>;
-        let tables: [(&str, BTreeMap<Spanned<String>, Texts>, Add); 3] = [
-            ("authn.scopes.methods", raw.methods, |scopes, name, list| scopes.method(name, list)),
-            ("authn.scopes.tools", raw.tools, |scopes, name, list| scopes.tool(name, list)),
-            ("authn.scopes.implies", raw.implies, |scopes, name, list| scopes.implies(name, list)),
-        ];
-        for (key, table, add) in tables {
-            for (name, list) in table {
-                let added = add(scopes.clone(), name.get_ref(), list.iter().map(Spanned::get_ref).collect());
-                scopes = self.taken(key, name.span(), added).unwrap_or(scopes);
-            }
-        }
-        scopes
-    }
-
-    fn require(&mut self, raw: raw::Require) -> Option<Require> {
-        let mut require = Require::new();
-        let mut any = false;
-        type Add = fn(Require, Vec<&str>) -> Result<Require, portcullis_authn::RequireError>;
-        let lists: [(&str, Option<Spanned<Texts>>, Add); 5] = [
-            ("any_group", raw.any_group, |require, list| require.any_group(list)),
-            ("all_groups", raw.all_groups, |require, list| require.all_groups(list)),
-            ("amr", raw.amr, |require, list| require.amr_any(list)),
-            ("acr", raw.acr, |require, list| require.acr_any(list)),
-            ("networks", raw.networks, |require, list| require.networks(list)),
-        ];
-        for (key, list, add) in lists {
-            let Some(list) = list else { continue };
-            any = true;
-            let texts = list.get_ref().iter().map(|text| text.get_ref().as_str()).collect();
-            let added = add(require.clone(), texts);
-            require = self.taken(&format!("authn.require.{key}"), list.span(), added).unwrap_or(require);
-        }
-        if let Some(kinds) = raw.kinds {
-            any = true;
-            let span = kinds.span();
-            let kinds: Vec<_> = kinds
-                .into_inner()
-                .into_iter()
-                .map(|kind| self.choice("authn.require.kinds", Some(kind), Kind::User, &KINDS))
-                .collect();
-            let added = require.clone().kinds(kinds);
-            require = self.taken("authn.require.kinds", span, added).unwrap_or(require);
-        }
-        for (name, values) in raw.attributes {
-            any = true;
-            let texts = values.get_ref().iter().map(|text| text.get_ref().as_str());
-            let added = require.clone().attribute(name.get_ref(), texts);
-            require = self.taken("authn.require.attributes", name.span(), added).unwrap_or(require);
-        }
-        if let Some(count) = raw.max_actors {
-            any = true;
-            let span = count.span();
-            let count = self.number("authn.require.max_actors", Some(count), 0_usize, 0..=8);
-            let added = require.clone().max_actors(count);
-            require = self.taken("authn.require.max_actors", span, added).unwrap_or(require);
-        }
-        type Limit = fn(Require, Duration) -> Result<Require, portcullis_authn::RequireError>;
-        let ages: [(&str, Option<Spanned<String>>, Limit); 2] = [
-            ("authn.require.max_token_age", raw.max_token_age, Require::max_token_age),
-            (
-                "authn.require.max_authentication_age",
-                raw.max_authentication_age,
-                Require::max_authentication_age,
-            ),
-        ];
-        for (key, age, limit) in ages {
-            let Some(age) = age else { continue };
-            any = true;
-            let span = age.span();
-            let Some(age) = self.some_long_time(key, Some(age)) else { continue };
-            require = self.taken(key, span, limit(require.clone(), age)).unwrap_or(require);
-        }
-        any.then_some(require)
-    }
-
-    fn exchange(&mut self, raw: raw::Exchange) -> Option<Exchange> {
-        let path = raw.path.map_or_else(
-            || "/oauth/exchange".to_owned(),
-            |path| {
-                let text = path.get_ref();
-                if !text.starts_with('/')
-                    || text.parse::<PathAndQuery>().is_ok_and(|parsed| parsed.path() != text)
-                {
-                    self.problem(
-                        path.span(),
-                        format!("authn.exchange.path: {text:?} is not the path of a URL"),
-                    );
-                }
-                path.into_inner()
-            },
-        );
-        Some(Exchange {
-            path,
-            key: self.secret("authn.exchange.key", raw.key)?,
-            key_id: self.some_number("authn.exchange.key_id", raw.key_id, 0..=i64::from(u32::MAX)),
-            lifetime: self.some_time("authn.exchange.lifetime", raw.lifetime),
-        })
-    }
-
     pub(super) fn secret(&mut self, key: &str, text: Spanned<SecretText>) -> Option<Secret> {
         let span = text.span();
         let secret = secrets::resolve(text.into_inner(), self.environment);
         self.taken(key, span, secret)
     }
 
-    fn some_long_time(&mut self, key: &str, text: Option<Spanned<String>>) -> Option<Duration> {
+    pub(super) fn some_long_time(&mut self, key: &str, text: Option<Spanned<String>>) -> Option<Duration> {
         const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
         let range = Duration::from_secs(1)..=YEAR;
         text.map(|text| self.time_within(key, Some(text), YEAR, range, "is not between 1s and 366d"))
@@ -563,7 +370,12 @@ impl Checker<'_> {
     }
 
     /// What a setter made of a value, or a problem at its place.
-    fn taken<T, E: Display>(&mut self, key: &str, place: Range<usize>, outcome: Result<T, E>) -> Option<T> {
+    pub(super) fn taken<T, E: Display>(
+        &mut self,
+        key: &str,
+        place: Range<usize>,
+        outcome: Result<T, E>,
+    ) -> Option<T> {
         outcome.map_err(|error| self.problem(place, format!("{key}: {error}"))).ok()
     }
 }
@@ -572,6 +384,6 @@ fn span<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
     value.as_ref().map(Spanned::span)
 }
 
-fn inner(texts: Texts) -> Vec<String> {
+pub(super) fn inner(texts: Texts) -> Vec<String> {
     texts.into_iter().map(Spanned::into_inner).collect()
 }

@@ -10,8 +10,9 @@ use portcullis_portal::{Collision, Namespace};
 use toml::Spanned;
 
 use super::Checker;
+use super::authn::{Known, clash, exchanges_at_a_taken_path};
 use crate::config::raw;
-use crate::config::{Hosts, Issuer, Portal};
+use crate::config::{Hosts, Portal};
 use crate::route;
 
 /// The path of a portal that names neither path nor host.
@@ -25,7 +26,7 @@ impl Checker<'_> {
         portals: Vec<Spanned<raw::Portal>>,
         listen: &[String],
         serves_health: bool,
-        issuers: &[Issuer],
+        known: Known<'_>,
     ) -> Vec<Portal> {
         if portals.is_empty() {
             self.problem(0..0, "there is no [[portal]], so nothing would be served");
@@ -35,7 +36,7 @@ impl Checker<'_> {
         let mut ids = HashMap::new();
         for portal in portals {
             let span = portal.get_ref().id.span();
-            let portal = self.portal(portal.into_inner(), serves_health, issuers);
+            let portal = self.portal(portal.into_inner(), serves_health, known);
             if ids.insert(portal.id.clone(), ()).is_some() {
                 self.problem(span.clone(), format!("portal id {:?} is there twice", portal.id));
             }
@@ -50,14 +51,23 @@ impl Checker<'_> {
                     "portal {:?} overlaps with portal {:?}: one request could reach both",
                     portal.id, other.id
                 );
-                self.problem(span, text);
+                self.problem(span.clone(), text);
+            }
+            if exchanges_at_a_taken_path(&portal, serves_health) {
+                self.problem(
+                    span.clone(),
+                    format!("portal {:?}: authn.exchange.path is where something else is served", portal.id),
+                );
+            }
+            for text in checked.iter().filter_map(|other| clash(other, &portal)) {
+                self.problem(span.clone(), text);
             }
             checked.push(portal);
         }
         checked
     }
 
-    fn portal(&mut self, portal: raw::Portal, serves_health: bool, issuers: &[Issuer]) -> Portal {
+    fn portal(&mut self, portal: raw::Portal, serves_health: bool, known: Known<'_>) -> Portal {
         let id = self.id("portal id", &portal.id);
         let host = portal.host.as_ref().map(|host| self.host(host));
         let path = match &portal.path {
@@ -87,7 +97,7 @@ impl Checker<'_> {
         }
         let most = 1..=1_000_000;
         let servers = self.servers(portal.server);
-        let mut authn = portal.authn.and_then(|authn| self.authn(authn, issuers)).map(Box::new);
+        let mut authn = portal.authn.and_then(|authn| self.authn(authn, known)).map(Box::new);
         if let Some(server) = servers.iter().find(|server| server.is_per_caller()) {
             match &mut authn {
                 Some(authn) => authn.hand_on_tokens = true,
