@@ -21,13 +21,15 @@
 //! # What it trusts and cannot see
 //!
 //! It trusts its configuration file and whoever can write it, and the servers it names as far as the portal crate does.
-//! It authenticates nobody yet and ends no TLS: by default it listens on this machine only and answers only to this
-//! machine's names. The health pages are open to everyone who reaches them; `[admin]` moves them to an address of their own.
+//! With `[portal.authn]` it trusts the issuers that a portal names, with everything for the callers they vouch for, and the
+//! proxies in `network.trusted_proxies` about addresses and certificates. Without that table everybody who reaches a
+//! portal is let in, and nobody is known. It ends no TLS: by default it listens on this machine only and answers only to
+//! this machine's names. The health pages are open to everyone who reaches them; `[admin]` moves them to an address of their own.
 //!
 //! # What it costs
 //!
-//! Per request: one atomic load to find the configuration, a comparison per portal to find the one that is meant, and the
-//! two boxes of the codec. Per connection: a task and hyper's buffers.
+//! Per request: one atomic load to find the configuration, a comparison per portal to find the one that is meant, a lookup
+//! for a caller who is known already, and the two boxes of the codec. Per connection: a task and hyper's buffers.
 
 mod caller;
 mod cli;
