@@ -57,7 +57,7 @@ async fn serve(file: &Path) -> ExitCode {
         Err(error) => return failed(2, error),
     };
     log::start(config.log);
-    ended(with_signals(async |shutdown| run::run_file(file, config, shutdown).await).await)
+    ended(with_signals(async |shutdown| Box::pin(run::run_file(file, config, shutdown)).await).await)
 }
 
 async fn serve_stdio(file: &Path, portal: Option<&str>) -> ExitCode {

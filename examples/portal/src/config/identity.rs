@@ -150,6 +150,7 @@ pub(crate) struct Credentials {
 
 /// Where what is shown to a server comes from.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one per server, and it is read at start and reload")]
 pub(crate) enum Grant {
     /// In `Authorization: Bearer`, or in the header of that name.
     Secret(Option<String>, SecretFrom),
