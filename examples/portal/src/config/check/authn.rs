@@ -31,8 +31,7 @@ impl Checker<'_> {
     /// What a portal asks of its callers.
     pub(super) fn authn(&mut self, authn: Spanned<raw::Authn>, known: Known<'_>) -> Option<Authn> {
         let raw = authn.into_inner();
-        let read = if raw.insecure_http { Resource::insecure_http } else { Resource::new };
-        let resource = self.taken("authn.resource", raw.resource.span(), read(raw.resource.get_ref()));
+        let resource = self.resource(&raw.resource, raw.insecure_http);
         let issuers = self.trusted(raw.issuers, known.issuers);
         for audience in &raw.audiences {
             if audience.get_ref().trim().is_empty() {
@@ -83,6 +82,17 @@ impl Checker<'_> {
             exchange: raw.exchange.and_then(|exchange| self.exchange(exchange.into_inner())),
             hand_on_tokens: false,
         })
+    }
+
+    fn resource(&mut self, url: &Spanned<String>, insecure: bool) -> Option<Resource> {
+        let text = url.get_ref();
+        let read = if insecure { Resource::insecure_http(text) } else { Resource::new(text) };
+        let hint = match !insecure && Resource::insecure_http(text).is_ok() {
+            true => "; on one machine, for tests, authn.insecure_http = true allows it",
+            false => "",
+        };
+        let read = read.map_err(|error| format!("{error}{hint}"));
+        self.taken("authn.resource", url.span(), read)
     }
 
     /// The issuers that a portal trusts, in the order they are asked, and where each is named. The first that knows the

@@ -1,5 +1,7 @@
 //! Who vouches for callers, what portals ask of them, and what is shown to servers.
 
+mod manual;
+
 use std::path::PathBuf;
 
 use portcullis_authn::biscuit::SigningKey;
@@ -435,46 +437,4 @@ credentials = { kind = "secret", header = "x-api-key", command = ["/bin/echo", "
     assert_eq!(["github", "jira", "wiki", "ci"].map(apart), [true, true, false, false]);
     let shown = format!("{config:?}");
     assert!(!shown.contains("s3cr3t") && !shown.contains("ed25519-private"), "{shown}");
-}
-
-/// The blocks of the manual that are whole configurations, with the files they name.
-#[test]
-fn the_manual_holds_what_it_says() {
-    let folder = Folder::new("manual");
-    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/identity.md");
-    let manual = std::fs::read_to_string(manual).unwrap();
-    let files = [
-        ("biscuit-roots.txt", "roots.txt"),
-        ("biscuit-agents.txt", "agents.txt"),
-        ("biscuit-revocations.txt", "revoked.txt"),
-        ("service-tokens.json", "tokens.json"),
-        ("secrets/biscuit-key", "key"),
-        ("secrets/portal-client", "secret"),
-        ("secrets/portal-at-jira", "secret"),
-        ("secrets/introspection", "secret"),
-        ("secrets/github-token", "secret"),
-    ];
-    std::fs::create_dir_all(folder.0.join("secrets")).unwrap();
-    for (name, sound) in files {
-        std::fs::copy(folder.0.join(sound), folder.0.join(name)).unwrap();
-    }
-    let mut count = 0;
-    for block in manual.split("```toml\n").skip(1) {
-        let block = block.split("```").next().unwrap();
-        count += 1;
-        let mut text = block.to_owned();
-        if !text.contains("[[issuer]]") && text.contains("issuers = [\"login\"]") {
-            text.push_str("\n[[issuer]]\nid = \"login\"\nurl = \"https://login.example.com\"\n");
-        }
-        if !text.contains("[[portal]]") {
-            text.push_str(VALID);
-        }
-        if !text.contains("[[portal.server]]") {
-            text.push_str("\n[[portal.server]]\nid = \"github\"\nurl = \"https://github.example.com/mcp\"\n");
-        }
-        if let Err(error) = folder.check(&text) {
-            panic!("docs/identity.md, block {count}:\n{error}\n{text}");
-        }
-    }
-    assert!(count > 10, "only {count} blocks");
 }
