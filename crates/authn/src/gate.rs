@@ -95,6 +95,7 @@ impl Gate {
         } else if let Some(denial) = self.verdicts.denied(&key, self.generation(), self.now()) {
             return Err(Rejection::from(&denial));
         }
+        shown.check().map_err(Rejection::Malformed)?;
         Ok(Met::Ask(Question { key, credential: shown.credential(), network }))
     }
 

@@ -70,7 +70,7 @@ impl Places {
 
     fn token<'a>(&self, headers: &'a HeaderMap) -> Result<Option<Shown<'a>>, Malformed> {
         let Some(value) = only(headers, &header::AUTHORIZATION)? else { return Ok(None) };
-        // Not `to_str`, which looks at one byte after the other: tokens are long, and looked at below anyway.
+        // Not `to_str`, which looks at one byte after the other: tokens are long. See `Shown::check`.
         let malformed = Err("The Authorization header is malformed.");
         let Ok(value) = std::str::from_utf8(value.as_bytes()) else { return malformed };
         let (scheme, text) = value.split_once(' ').unwrap_or((value, ""));
@@ -79,9 +79,6 @@ impl Places {
             return if value.is_ascii() { Ok(None) } else { malformed };
         }
         let text = text.trim_matches(' ');
-        if !is_token(text) {
-            return Err("The Authorization header holds no token.");
-        }
         self.bounded(text)?;
         Ok(Some(Shown::Token { text, dpop }))
     }
@@ -136,6 +133,14 @@ impl Places {
 }
 
 impl Shown<'_> {
+    /// Checks what need not be checked again of a credential that is known.
+    pub(crate) fn check(&self) -> Result<(), Malformed> {
+        match self {
+            Self::Token { text, .. } if !is_token(text) => Err("The Authorization header holds no token."),
+            _ => Ok(()),
+        }
+    }
+
     /// A copy that outlives the request's head.
     pub(crate) fn credential(&self) -> Credential {
         match *self {
@@ -159,7 +164,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a http
 
 /// The bytes of a token (RFC 6750, section 2.1), and ':', which stands in the prefix that some carry.
 ///
-/// Without a branch, so that the compiler looks at many bytes at once: this is done for every request.
+/// Without a branch, so that the compiler looks at many bytes at once.
 fn is_token(text: &str) -> bool {
     let fits = |byte: u8| {
         let [letter, digit] = [(byte | 0x20).wrapping_sub(b'a') < 26, byte.wrapping_sub(b'0') < 10];

@@ -27,6 +27,7 @@ fn found(headers: &[(&str, &[u8])], uri: &str) -> Result<Option<String>, Malform
         .collect();
     let extensions = Extensions::new();
     let presented = places().find(&uri.parse().unwrap(), &map, &extensions, &Networks::new())?;
+    presented.credential.iter().try_for_each(Shown::check)?;
     Ok(presented.credential.map(|shown| match shown {
         Shown::Token { text, dpop: false } => format!("token {text}"),
         Shown::Token { text, dpop: true } => format!("bound token {text}"),
