@@ -209,7 +209,10 @@ impl Gate {
         presented: &Presented<'_>,
         admission: &Admission,
     ) -> Result<(), Rejection> {
-        let Some(Shown::Token { text, dpop }) = presented.main() else { return Ok(()) };
+        let Some(Shown::Token { text, dpop }) = presented.main() else {
+            // Whoever binds something else than a token is not taken to mean nothing by it.
+            return if admission.binding.is_none() { Ok(()) } else { Err(Rejection::Invalid) };
+        };
         match (&admission.binding, &self.dpop) {
             (Some(Binding::Key(thumbprint)), Some(policy)) if dpop => {
                 let Some(proof) = present::proof(request.headers()) else {

@@ -39,7 +39,8 @@ fn found(headers: &[(&str, &[u8])], uri: &str) -> Result<Option<String>, Malform
 #[test]
 fn a_header_has_one_reading() {
     let too_long = format!("Bearer {}", "a".repeat(65));
-    let rows: [(&[u8], Result<Option<&str>, ()>); 22] = [
+    type Reading = Result<Option<&'static str>, ()>;
+    let rows: [(&[u8], Reading); 22] = [
         (b"Bearer a.b-c_d~e+f/g=", Ok(Some("token a.b-c_d~e+f/g="))),
         (b"bearer biscuit:a", Ok(Some("token biscuit:a"))),
         (b"BEARER   a  ", Ok(Some("token a"))),

@@ -3,7 +3,9 @@
 use http::header::AUTHORIZATION;
 use http::request::Builder;
 use http::{Request, StatusCode};
-use portcullis_authn::{ClientCertificate, Dpop};
+use portcullis_authn::{
+    Audience, Binding, BoxFuture, ClientCertificate, Credential, Denial, Dpop, Verified, Verifier,
+};
 use portcullis_testkit::idp::{SigningKey, dpop_claims};
 use serde_json::json;
 
@@ -109,4 +111,37 @@ async fn certificate_bound_token_in_other_hands() {
     // A binding that nobody here checks is not passed over.
     let odd = issuer.sign(access_token(), claims_with("cnf", json!({"kid": "somebody"})));
     portal.refuses("a binding of another kind", bearer(&odd)).await;
+}
+
+/// Knows everybody, and binds whom it is told to.
+#[derive(Debug)]
+struct Binds(Option<Binding>);
+
+impl Verifier for Binds {
+    fn recognizes(&self, _: &Credential) -> bool {
+        true
+    }
+
+    fn verify<'a>(
+        &'a self,
+        _: &'a Credential,
+        _: &'a Audience,
+        _: std::time::SystemTime,
+    ) -> BoxFuture<'a, Result<Verified, Denial>> {
+        let verified = self.0.iter().cloned().fold(crate::support::alice(), Verified::bound_to);
+        Box::pin(std::future::ready(Ok(verified)))
+    }
+}
+
+#[tokio::test]
+async fn bound_credential_that_is_no_token() {
+    let request =
+        || Request::post("/mcp").header("portcullis-client-id", "a").header("portcullis-client-secret", "b");
+    Portal::new(settings().verifier(Binds(None))).admits(request()).await;
+    for binding in [Binding::Key([7; 32]), Binding::Certificate([7; 32])] {
+        let portal = Portal::new(settings().verifier(Binds(Some(binding))).dpop(Dpop::new()));
+        for _ in 0..2 {
+            assert_eq!(portal.stops(request()).await.status, StatusCode::UNAUTHORIZED);
+        }
+    }
 }
