@@ -103,20 +103,34 @@ impl Gate {
         self.places.find(request.uri(), request.headers(), request.extensions(), &self.networks)
     }
 
-    /// Has a credential judged, and remembers the verdict.
+    /// Has a credential judged, and remembers the verdict. Of many who come with one credential, one asks.
     pub(crate) async fn ask(self: Arc<Self>, question: Question) -> Result<Arc<Admission>, Denial> {
-        let Question { key, credential, network } = question;
-        let generation = self.generation();
-        let verdict = self.judge(&credential, network).await;
-        if let Err(denial) = &verdict {
-            tracing::info!(detail = denial.detail(), "refused a caller");
+        match tokio::time::timeout(self.verify_timeout, self.find_out(&question)).await {
+            Ok(verdict) => verdict,
+            Err(_) => Err(Denial::unavailable(Duration::from_secs(1), "the verifier takes too long")),
         }
-        match &verdict {
-            Ok(admission) => self.verdicts.admit(key, Arc::clone(admission)),
-            Err(denial) if denial.kind() == DenialKind::Invalid => {
-                self.verdicts.deny(key, denial.clone(), generation, self.now());
+        .inspect_err(|denial| tracing::info!(detail = denial.detail(), "refused a caller"))
+    }
+
+    async fn find_out(&self, question: &Question) -> Result<Arc<Admission>, Denial> {
+        let turn = match self.verdicts.admitted_or_turn(&question.key).await {
+            Ok(admission) if self.still_holds(&admission) => return Ok(admission),
+            // Overtaken by a change as it was made.
+            Ok(_) => None,
+            Err(turn) => Some(turn),
+        };
+        let generation = self.generation();
+        if let Some(denial) = self.verdicts.denied(&question.key, generation, self.now()) {
+            return Err(denial);
+        }
+        let verdict = self.judge(&question.credential, question.network).await;
+        match (&verdict, turn) {
+            // Fails if there are more verdicts than can be kept; this one is good all the same.
+            (Ok(admission), Some(turn)) => drop(turn.insert(Arc::clone(admission))),
+            (Err(denial), _) if denial.kind() == DenialKind::Invalid => {
+                self.verdicts.deny(question.key, denial.clone(), generation, self.now());
             }
-            Err(_) => {}
+            _ => {}
         }
         verdict
     }
@@ -128,11 +142,7 @@ impl Gate {
         };
         // Before the verdict: one that is overtaken by a change must not outlive it.
         let generation = verifier.generation();
-        let verdict = verifier.verify(credential, &self.audience, self.now());
-        let verified = match tokio::time::timeout(self.verify_timeout, verdict).await {
-            Ok(verdict) => verdict?,
-            Err(_) => return Err(Denial::unavailable(Duration::from_secs(1), "the verifier takes too long")),
-        };
+        let verified = verifier.verify(credential, &self.audience, self.now()).await?;
         let admission = self.admission(verified, credential, network, (index, generation))?;
         Ok(Arc::new(admission))
     }

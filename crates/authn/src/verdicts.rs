@@ -67,10 +67,10 @@ impl Hasher for AsIs {
     }
 }
 
-type AsIsBuilder = BuildHasherDefault<AsIs>;
+pub(crate) type AsIsBuilder = BuildHasherDefault<AsIs>;
 
 #[derive(Clone, Copy, Debug)]
-struct ByBytes;
+pub(crate) struct ByBytes;
 
 impl Weighter<Key, Arc<Admission>> for ByBytes {
     fn weight(&self, _: &Key, admission: &Arc<Admission>) -> u64 {
@@ -85,6 +85,16 @@ struct Denied {
     generation: u64,
     at: SystemTime,
 }
+
+/// The turn to find out about a credential; see [`Verdicts::admitted_or_turn`].
+pub(crate) type Turn<'a> = quick_cache::sync::PlaceholderGuard<
+    'a,
+    Key,
+    Arc<Admission>,
+    ByBytes,
+    AsIsBuilder,
+    quick_cache::sync::DefaultLifecycle<Key, Arc<Admission>>,
+>;
 
 /// The verdicts in memory. Those that admit are bounded by bytes, those that deny by number and by a short life: a flood
 /// of bad credentials pushes out no good one.
@@ -136,15 +146,17 @@ impl Verdicts {
         self.admitted.get(key)
     }
 
+    /// The verdict that somebody else who waits for it gets, or the turn to find it out. Whoever has the turn and drops it
+    /// passes it on to the next.
+    pub(crate) async fn admitted_or_turn(&self, key: &Key) -> Result<Arc<Admission>, Turn<'_>> {
+        self.admitted.get_value_or_guard_async(key).await
+    }
+
     pub(crate) fn denied(&self, key: &Key, generation: u64, now: SystemTime) -> Option<Denial> {
         let denied = self.denied.get(key)?;
         // A clock that was put back makes no denial last longer.
         let fresh = now.duration_since(denied.at).is_ok_and(|age| age < Self::DENIED_FOR);
         (fresh && denied.generation == generation).then_some(denied.denial)
-    }
-
-    pub(crate) fn admit(&self, key: Key, admission: Arc<Admission>) {
-        self.admitted.insert(key, admission);
     }
 
     pub(crate) fn deny(&self, key: Key, denial: Denial, generation: u64, at: SystemTime) {

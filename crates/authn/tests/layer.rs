@@ -113,6 +113,33 @@ async fn a_credential_is_judged_once_and_its_denial_is_short() {
 }
 
 #[tokio::test]
+async fn of_many_who_come_with_one_credential_one_asks() {
+    let known = Known::new().token("good", Ok(alice())).token("bad", Err(Denial::invalid("test")));
+    let asked = Arc::clone(&known.asked);
+    let (service, _) = layer(builder(known));
+    for (token, status, sum) in [("good", StatusCode::OK, 1), ("bad", StatusCode::UNAUTHORIZED, 2)] {
+        let all = futures_util::future::join_all((0..100).map(|_| text(&service, token))).await;
+        assert!(all.iter().all(|(seen, _)| *seen == status), "{token}");
+        assert_eq!(asked.load(Ordering::Relaxed), sum, "{token}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_leaves_passes_the_turn_on() {
+    let known = Known::new().token("good", Ok(alice()));
+    let asked = Arc::clone(&known.asked);
+    let (service, _) = layer(builder(known));
+    let (mut first, mut second) = (Box::pin(text(&service, "good")), Box::pin(text(&service, "good")));
+    for one in [&mut first, &mut second] {
+        let once = std::future::poll_fn(|cx| std::task::Poll::Ready(one.as_mut().poll(cx).is_pending()));
+        assert!(once.await);
+    }
+    drop(first);
+    assert_eq!(second.await.0, StatusCode::OK);
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
 async fn a_cached_verdict_ends_at_its_very_second() {
     let known = Known::new().token("short", Ok(alice().expires(START + Duration::from_secs(10))));
     let (clock, asked) = (known.clock.clone(), Arc::clone(&known.asked));

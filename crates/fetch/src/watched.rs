@@ -44,6 +44,7 @@ pub struct Watched<T> {
 
 struct Inner<T> {
     path: PathBuf,
+    opened: Option<Stamp>,
     limit: u64,
     parse: Parse<T>,
     current: ArcSwap<T>,
@@ -67,9 +68,12 @@ impl<T: Send + Sync + 'static> Watched<T> {
         parse: impl Fn(&[u8]) -> Result<T, BoxError> + Send + Sync + 'static,
     ) -> Result<Self, WatchError> {
         let path = path.into();
+        // Before the file is read: a change in between is then seen as one.
+        let opened = stamp(&path);
         let first = read(&path, limit, &parse)?;
         let inner = Inner {
             path,
+            opened,
             limit,
             parse: Box::new(parse),
             current: ArcSwap::from_pointee(first),
@@ -111,7 +115,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
     ///
     /// Outside of a tokio runtime.
     pub fn watch(&self) {
-        let mut seen = stamp(&self.inner.path);
+        let mut seen = self.inner.opened;
         let weak: Weak<Inner<T>> = Arc::downgrade(&self.inner);
         tokio::spawn(async move {
             loop {

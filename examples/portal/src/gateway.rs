@@ -147,7 +147,10 @@ impl Live {
         }
         for portal in gateway.config.portals.iter().filter(|portal| portal.authn.is_none()) {
             if gateway.config.listens_to_others() {
-                tracing::warn!(portal = portal.id, "without [portal.authn] everybody who can connect is let in");
+                tracing::warn!(
+                    portal = portal.id,
+                    "without [portal.authn] everybody who can connect is let in"
+                );
             }
         }
         let (applied, failed) = (AtomicU64::new(0), AtomicU64::new(0));

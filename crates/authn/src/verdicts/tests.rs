@@ -75,14 +75,14 @@ fn verdicts_are_bounded_by_their_bytes() {
     let verdicts = verdicts(1 << 20);
     for number in 0..10_000_u32 {
         let key = verdicts.key(0, None, [&number.to_le_bytes(), b""]);
-        verdicts.admit(key, admission(1024));
+        admit(&verdicts, &key, admission(1024));
         assert!(verdicts.admitted.weight() <= 1 << 20);
     }
     assert!(verdicts.admitted.len() > 512, "{}", verdicts.admitted.len());
     // One that is larger than all there is room for is not kept, and pushes nothing out.
     let before = verdicts.admitted.len();
     let key = verdicts.key(0, None, [b"large", b""]);
-    verdicts.admit(key, admission(2 << 20));
+    admit(&verdicts, &key, admission(2 << 20));
     assert!(verdicts.admitted(&key).is_none());
     assert_eq!(verdicts.admitted.len(), before);
 }
@@ -91,7 +91,7 @@ fn verdicts_are_bounded_by_their_bytes() {
 fn denials_are_bounded_and_take_no_place_from_others() {
     let verdicts = verdicts(1 << 20);
     let good = verdicts.key(0, None, [b"good", b""]);
-    verdicts.admit(good, admission(1024));
+    admit(&verdicts, &good, admission(1024));
     for number in 0..100_000_u32 {
         verdicts.deny(verdicts.key(0, None, [&number.to_le_bytes(), b""]), Denial::invalid("no"), 0, at(1));
     }
@@ -106,4 +106,13 @@ fn an_admission_is_over_at_its_very_end() {
     let lasting = Admission { end: Some(at(10)), ..Arc::into_inner(admission(1)).unwrap() };
     assert!(lasting.lasts_at(at(9)) && !lasting.lasts_at(at(10)) && !lasting.lasts_at(at(11)));
     assert!(admission(1).lasts_at(at(u64::from(u32::MAX))));
+}
+
+fn admit(verdicts: &Verdicts, key: &Key, admission: Arc<Admission>) {
+    use futures_util::FutureExt;
+
+    match verdicts.admitted_or_turn(key).now_or_never() {
+        Some(Err(turn)) => drop(turn.insert(admission)),
+        other => panic!("somebody else has the turn: {}", other.is_none()),
+    }
 }

@@ -26,12 +26,20 @@ async fn a_change_is_seen_and_a_bad_one_is_not_taken_over() {
     let path = place("change");
     std::fs::write(&path, "one").unwrap();
     let watched = Watched::open(&path, 100, text).unwrap();
+    std::fs::write(&path, "between").unwrap();
     watched.watch();
+    let between = async {
+        while *watched.current() != "between" {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), between).await.expect("a change before the watch is seen");
+    let before = watched.generation();
     std::fs::write(&path, [0xff, 0xff, 0xff, 0xff]).unwrap();
     std::fs::write(path.with_extension("new"), "two").unwrap();
     std::fs::rename(path.with_extension("new"), &path).unwrap();
     let seen = async {
-        while watched.generation() == 0 {
+        while watched.generation() == before {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };

@@ -365,9 +365,7 @@ fn the_reference_names_every_key() {
         for key in keys.split('`').skip(1).step_by(2) {
             count += 1;
             let in_reference = match key {
-                "portal" | "server" | "issuer" | "certificate" => {
-                    reference.contains(&format!("{key}]]"))
-                }
+                "portal" | "server" | "issuer" | "certificate" => reference.contains(&format!("{key}]]")),
                 "admin" | "log" | "limits" | "circuit" | "headers" | "network" | "named" | "authn"
                 | "require" | "exchange" | "credentials" => reference.contains(&format!("{key}]\n")),
                 "env" | "file" => reference.contains(&format!("{{ {key} = ")),
