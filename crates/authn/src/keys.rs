@@ -130,8 +130,8 @@ impl Keys {
         }
     }
 
-    /// Keeps the keys fresh from now on, also while nobody asks for them, until the last clone is dropped: where verdicts
-    /// are cached, a withdrawn key is noticed in no other way. Keys are still not fetched before they are first needed.
+    /// Reads the keys of a file again when it changes, from now on and until the last clone is dropped. Keys that are
+    /// fetched are kept fresh anyway, from the first time they are needed.
     ///
     /// # Panics
     ///

@@ -1,7 +1,7 @@
 //! Keys that are fetched: what is in memory, and the one fetch that may be under way.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ pub(super) struct Remote {
     /// The last good keys. Written with `flights` locked, read without.
     held: ArcSwapOption<Held>,
     generation: AtomicU64,
+    /// Whether somebody keeps the keys fresh while nobody asks for them.
+    tended: AtomicBool,
     flights: Mutex<Flights>,
 }
 
@@ -51,6 +53,7 @@ impl Remote {
             freshness,
             held: ArcSwapOption::empty(),
             generation: AtomicU64::new(0),
+            tended: AtomicBool::new(false),
             flights: Mutex::default(),
         }
     }
@@ -126,8 +129,11 @@ impl Remote {
         }
     }
 
-    /// Keeps the keys fresh while nobody asks.
+    /// Keeps the keys fresh while nobody asks: of cached verdicts, none else would learn that a key was withdrawn.
     pub(super) fn watch(self: &Arc<Self>) {
+        if self.tended.swap(true, Ordering::Relaxed) {
+            return;
+        }
         let weak = Arc::downgrade(self);
         tokio::spawn(async move {
             while let Some(remote) = weak.upgrade() {
@@ -203,6 +209,7 @@ struct Flight {
 
 impl Flight {
     fn start(self) {
+        self.remote.watch();
         tokio::spawn(self.fly());
     }
 
