@@ -157,6 +157,13 @@ impl Gate {
     ) -> Result<Admission, Denial> {
         let now = self.now();
         let network = network.and_then(|network| self.networks.name(network));
+        // Where a request comes from is for this layer to say, and no token can say it: neither to policy here, nor to
+        // whoever is further in.
+        let mut principal = verified.principal.without_attribute("network");
+        if let Some(network) = network {
+            principal = principal.with_attribute("network", network);
+        }
+        let verified = Verified { principal, ..verified };
         let mut end = verified.end();
         if let Some(require) = &self.require {
             let holds_until = require.check(&verified, network, now)?;
@@ -170,11 +177,6 @@ impl Gate {
                 "the token is limited to some operations, and nobody further in asks which",
             ));
         }
-        // Where a request comes from is for this layer to say, and no token can say it.
-        let mut principal = verified.principal().clone().without_attribute("network");
-        if let Some(network) = network {
-            principal = principal.with_attribute("network", network);
-        }
         let subject = match credential.token() {
             Some(token) if self.hand_on_tokens => Some(SubjectToken::new(Secret::new(token))),
             _ => None,
@@ -182,11 +184,11 @@ impl Gate {
         let token = credential.token().filter(|_| self.hand_on_tokens).map_or(0, str::len) as u64;
         let allowance = verified.allowance().map_or(0, |_| ALLOWANCE);
         Ok(Admission {
-            bytes: bytes_of(&principal) + token + allowance,
-            principal,
+            bytes: bytes_of(&verified.principal) + token + allowance,
+            principal: verified.principal,
             end,
-            binding: verified.binding().cloned(),
-            allowance: verified.allowance().cloned(),
+            binding: verified.binding,
+            allowance: verified.allowance,
             subject,
             verifier,
             generation,

@@ -246,6 +246,21 @@ async fn a_network_counts_and_a_forged_one_does_not() {
 }
 
 #[tokio::test]
+async fn a_token_cannot_say_from_where_it_comes() {
+    let require = Require::new().attribute("network", ["office"]).unwrap();
+    let minted = alice().principal().clone().with_attribute("network", "office");
+    let known = Known::new().token("minted-in-the-office", Ok(Verified::new(minted)));
+    let networks = Networks::new().named("office", ["192.0.2.0/24"]).unwrap();
+    let (service, _) = layer(builder(known).networks(networks).require(require));
+    for (peer, status) in [("198.51.100.7", StatusCode::FORBIDDEN), ("192.0.2.7", StatusCode::OK)] {
+        let address = format!("{peer}:1").parse().unwrap();
+        let request = Request::post("/mcp").header(AUTHORIZATION, "Bearer minted-in-the-office");
+        let response = send(&service, request.extension(Peer { address })).await;
+        assert_eq!(response.status(), status, "{peer}");
+    }
+}
+
+#[tokio::test]
 async fn the_metadata_is_public() {
     let (service, seen) = layer(builder(Known::new().issued_by("https://login.example.com")));
     for path in ["/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource"] {

@@ -75,6 +75,9 @@ impl Identity {
         if issued.is_some_and(|at| at > now + SKEW) {
             return Err(Denial::invalid("biscuit: it was issued in the future"));
         }
+        if authenticated.is_some_and(|at| at > now + SKEW) {
+            return Err(Denial::invalid("biscuit: its user has authenticated in the future"));
+        }
         let (kind, subject) = subject
             .ok_or_else(|| Denial::invalid("biscuit: the first block states no user, service or agent"))?;
         let mut principal = Principal::new(kind, subject);

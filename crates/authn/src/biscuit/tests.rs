@@ -188,6 +188,10 @@ fn refuses_what_the_first_block_does_not_say_or_says_twice() {
             r#"biscuit: the first block states no "expires""#,
         ),
         (format!(r#"user("a"); {rest} issued({{later}});"#), "biscuit: it was issued in the future"),
+        (
+            format!(r#"user("a"); {rest} authenticated({{later}});"#),
+            "biscuit: its user has authenticated in the future",
+        ),
         // What rules derive is nobody's word.
         (
             format!(r#"name("a"); user($n) <- name($n); {rest}"#),
