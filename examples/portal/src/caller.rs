@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::{Extensions, Request, Response, StatusCode, header};
 use portcullis_authn::AuthnLayer;
 use portcullis_core::{Body, Secret};
+use tokio::time::Instant;
 use tower::ServiceExt;
 use tower_layer::Layer;
 
@@ -18,6 +19,9 @@ pub(crate) const VARIABLE: &str = "PORTCULLIS_TOKEN";
 
 /// How often it is looked at again.
 const PERIOD: Duration = Duration::from_secs(1);
+
+/// How long the conversation goes on while the issuer cannot say whether it may.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// The token, if there is one. An empty variable is how shells and container files say that there is none.
 pub(crate) fn token() -> Option<Secret> {
@@ -44,13 +48,21 @@ pub(crate) async fn identify(authn: &AuthnLayer, token: &Secret) -> Result<Exten
     }
 }
 
-/// Waits until the token is not accepted any more. An issuer that does not answer is no reason to stop.
+/// Waits until the token is not accepted any more.
+///
+/// What is known of the token is kept as long as it is good, so an issuer is asked only once that has ended. One that does
+/// not answer for a moment is no reason to stop; but a token that nobody vouches for any longer is not good for ever.
 pub(crate) async fn expired(authn: &AuthnLayer, token: &Secret) -> StatusCode {
+    let mut held = Instant::now();
     loop {
         tokio::time::sleep(PERIOD).await;
         match identify(authn, token).await {
-            Err(status) if status != StatusCode::SERVICE_UNAVAILABLE => return status,
-            Ok(_) | Err(_) => {}
+            Ok(_) => held = Instant::now(),
+            Err(StatusCode::SERVICE_UNAVAILABLE) if held.elapsed() < GRACE => {}
+            Err(status) => return status,
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
