@@ -161,6 +161,22 @@ async fn a_program_is_named_by_its_client_id() {
 }
 
 #[tokio::test]
+async fn a_user_whose_name_is_missing_is_not_taken_for_the_program() {
+    let by_mail = crate::ClaimMap::new().with_subject("email").unwrap();
+    let by_mail = |text: &str| builder(&Script::says(text)).claims(by_mail.clone()).build().unwrap();
+    for verdict in [
+        judge(&by_mail(&active(""))).await,
+        judge_answer(&active(r#""sub": null, "username": "alice""#)).await,
+    ] {
+        assert_eq!(verdict.unwrap_err().kind(), DenialKind::Invalid);
+    }
+    for more in [r#""sub": "app""#, r#""sub": null, "username": "app""#] {
+        let verified = judge(&by_mail(&active(more))).await.unwrap();
+        assert_eq!((verified.principal().kind(), verified.principal().subject()), (Kind::Service, "app"));
+    }
+}
+
+#[tokio::test]
 async fn a_bound_token_stays_bound() {
     let thumbprint = "A".repeat(43);
     for (more, binding) in [

@@ -94,7 +94,9 @@ impl Rules {
         let client = client(claims)?;
         let path = &self.map.subject;
         let (subject, kind) = match (path.find(claims), &client) {
-            (None, Some(client)) if self.optional.subject => (Some(client.clone()), Kind::Service),
+            (None, Some(client)) if self.optional.subject && is_its_own(claims, client)? => {
+                (Some(client.clone()), Kind::Service)
+            }
             (found, _) => (found.and_then(claims::string), kind(claims, client.as_deref())?),
         };
         let subject = subject.ok_or_else(|| Denial::invalid(format!("the token names nobody ({path})")))?;
@@ -173,6 +175,13 @@ fn kind(claims: &Claims<'_>, client: Option<&str>) -> Result<Kind, Denial> {
     let app = claims.string("idtyp")?.is_some_and(|kind| kind == "app");
     let own = client.is_some() && claims.string("sub")?.as_deref() == client;
     Ok(if app || own { Kind::Service } else { Kind::User })
+}
+
+/// Whether a token names nobody besides its client (RFC 7662, section 2.2). What a client does for a user whose name is
+/// not where it was looked for, it does not do on its own account.
+fn is_its_own(claims: &Claims<'_>, client: &str) -> Result<bool, Denial> {
+    let other = |name| Ok(claims.string(name)?.is_some_and(|named| named != client));
+    Ok(!other("sub")? && !other("username")?)
 }
 
 /// `scope` is a text with spaces (RFC 8693, section 4.2), `scp` a list (Okta) or a text (Entra). Both come in both forms.
