@@ -9,6 +9,7 @@ use portcullis_mcp_upstream::{
     TokenExchange,
 };
 
+use crate::caller;
 use crate::config::{self, Client, Grant, SecretFrom, TokenEndpointAt};
 
 /// The credentials of one server.
@@ -78,7 +79,8 @@ fn secret(from: &SecretFrom) -> Result<SecretSource, BuildError> {
         SecretFrom::Command(words, refresh) => {
             let (program, arguments) =
                 words.split_first().map_or(("", &[][..]), |(first, rest)| (first, rest));
-            let source = SecretSource::command(program, arguments)?;
+            // The caller's token is for nobody but the caller and the portal.
+            let source = SecretSource::command(program, arguments)?.without_variable(caller::VARIABLE);
             Ok(match refresh {
                 Some(interval) => source.refresh(*interval),
                 None => source,

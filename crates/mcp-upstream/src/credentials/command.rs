@@ -21,9 +21,12 @@ use crate::BuildError;
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// What is run.
+#[derive(Clone)]
 pub(super) struct Program {
     name: OsString,
     args: Vec<OsString>,
+    /// What it does not get of our environment.
+    hidden: Vec<String>,
 }
 
 impl Program {
@@ -40,7 +43,11 @@ impl Program {
         if path.is_relative() && path.components().nth(1).is_some() {
             return Err(flawed("is a relative path; use a name that is found in PATH, or an absolute path"));
         }
-        Ok(Self { name, args })
+        Ok(Self { name, args, hidden: Vec::new() })
+    }
+
+    pub(super) fn hide(&mut self, variable: String) {
+        self.hidden.push(variable);
     }
 
     /// Runs the program to its end and gives what it said.
@@ -55,6 +62,9 @@ impl Program {
     async fn output(&self) -> Result<Zeroizing<Vec<u8>>, BoxError> {
         let mut command = Command::new(&self.name);
         command.args(&self.args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        for variable in &self.hidden {
+            command.env_remove(variable);
+        }
         command.kill_on_drop(true);
         #[cfg(unix)]
         command.process_group(0);

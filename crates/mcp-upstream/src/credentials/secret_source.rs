@@ -98,7 +98,8 @@ impl SecretSource {
 
     /// What a program writes to its standard output.
     ///
-    /// The program is started without a shell, in the gateway's own environment, and must end well within ten seconds.
+    /// The program is started without a shell, in the gateway's own environment (but see
+    /// [`without_variable`](Self::without_variable)), and must end well within ten seconds.
     /// Its other output is not looked at.
     ///
     /// # Errors
@@ -121,6 +122,17 @@ impl SecretSource {
     pub fn refresh(mut self, interval: Duration) -> Self {
         if let Origin::Command { refresh, cell, .. } = &mut self.origin {
             *refresh = Some(interval);
+            *cell = Arc::default();
+        }
+        self
+    }
+
+    /// Keeps a variable of the gateway's environment from the program of a command: one that holds somebody else's secret.
+    /// Of no effect on other sources.
+    #[must_use]
+    pub fn without_variable(mut self, name: &str) -> Self {
+        if let Origin::Command { program, cell, .. } = &mut self.origin {
+            Arc::make_mut(program).hide(name.to_owned());
             *cell = Arc::default();
         }
         self

@@ -110,6 +110,15 @@ mod commands {
         assert!(!format!("{:?}", shell("echo s3cr3t")).contains("s3cr3t"));
     }
 
+    #[tokio::test]
+    async fn learns_nothing_from_a_variable_that_is_kept_from_it() {
+        // Set for every test by cargo.
+        let source = shell("echo ${CARGO_MANIFEST_DIR:-nothing}");
+        assert_ne!(secret(&source).await.unwrap(), "nothing");
+        let source = source.without_variable("CARGO_MANIFEST_DIR");
+        assert_eq!(secret(&source).await.unwrap(), "nothing");
+    }
+
     #[test]
     fn is_named_so_that_it_is_found_everywhere() {
         for (program, arg) in [("", "a"), ("bin/secret", "a"), ("a\0b", "a"), ("secret", "a\0b")] {
