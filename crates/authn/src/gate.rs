@@ -247,13 +247,13 @@ impl Gate {
                     }
                 })
             }
-            (Some(Binding::Certificate(thumbprint)), _) if !dpop => {
+            (Some(Binding::Certificate(thumbprint)), policy) if !dpop && !requires_key(policy) => {
                 match presented.certificate.as_deref().map(crate::ClientCertificate::thumbprint) {
                     Some(shown) if shown == *thumbprint => Ok(()),
                     _ => Err(Rejection::Invalid),
                 }
             }
-            (None, policy) if !dpop && !policy.as_ref().is_some_and(Dpop::is_required) => Ok(()),
+            (None, policy) if !dpop && !requires_key(policy) => Ok(()),
             // A bound token without its proof, a proof for a token that is not bound, or a binding nobody here checks.
             _ => Err(Rejection::Invalid),
         }
@@ -322,6 +322,11 @@ impl Gate {
     fn now(&self) -> SystemTime {
         (self.clock)()
     }
+}
+
+/// Whether a token is refused that no key is bound to, be it bound to a certificate.
+fn requires_key(policy: &Option<Dpop>) -> bool {
+    policy.as_ref().is_some_and(Dpop::is_required)
 }
 
 impl std::fmt::Debug for Gate {

@@ -219,6 +219,24 @@ async fn a_bound_token_is_good_in_one_pair_of_hands() {
 }
 
 #[tokio::test]
+async fn where_a_key_is_required_a_certificate_does_not_stand_for_it() {
+    let certificate = portcullis_authn::ClientCertificate::new(&b"certificate"[..]);
+    let bound = alice().bound_to(Binding::Certificate(certificate.thumbprint()));
+    for (dpop, status) in [
+        (portcullis_authn::Dpop::new(), StatusCode::OK),
+        (portcullis_authn::Dpop::new().required(), StatusCode::UNAUTHORIZED),
+    ] {
+        let known = Known::new().token("certificate", Ok(bound.clone()));
+        let (service, _) = layer(builder(known).dpop(dpop));
+        // The first is asked about, the second is known.
+        for _ in 0..2 {
+            let request = Request::post("/mcp").header(AUTHORIZATION, "Bearer certificate");
+            assert_eq!(send(&service, request.extension(certificate.clone())).await.status(), status);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_network_counts_and_a_forged_one_does_not() {
     let networks =
         Networks::new().trusted_proxy("10.0.0.1").unwrap().named("office", ["192.0.2.0/24"]).unwrap();
