@@ -42,7 +42,7 @@ pub struct Dpop {
 }
 
 /// One request and the proof it came with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Proof<'a> {
     /// The header `DPoP`. There must have been one only.
     pub text: &'a str,
@@ -57,6 +57,18 @@ pub struct Proof<'a> {
     pub thumbprint: &'a [u8; 32],
     /// The time.
     pub now: SystemTime,
+}
+
+/// The token stays out of logs, and the proof, which whoever reads it could be the first to show.
+impl std::fmt::Debug for Proof<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { method, url, now, .. } = self;
+        f.debug_struct("Proof")
+            .field("method", method)
+            .field("url", url)
+            .field("now", now)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Dpop {

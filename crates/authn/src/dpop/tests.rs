@@ -234,3 +234,11 @@ fn is_send_and_sync() {
     assert_send_sync::<Dpop>();
     assert_send_sync::<MemoryReplays>();
 }
+
+#[test]
+fn debug_shows_neither_token_nor_proof() {
+    let (method, thumbprint, now) = (&Method::POST, &[7; 32], at(NOW));
+    let proof = Proof { text: "the.signed.proof", method, url: URL, token: TOKEN, thumbprint, now };
+    let shown = format!("{proof:?}");
+    assert!(shown.contains(URL) && !shown.contains(TOKEN) && !shown.contains("signed"), "{shown}");
+}
