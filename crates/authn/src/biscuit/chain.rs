@@ -10,6 +10,15 @@ use crate::Denial;
 /// The longest chain of agents.
 pub(super) const MAX_AGENTS: usize = 8;
 
+/// The longest name of one, as of whoever a JWT names.
+const MAX_NAME: usize = 512;
+
+/// Names end up in policies and logs, so there is nothing in them that could end a line. Whoever exchanges a token and
+/// every agent that hands one on says the name of the next, which need not sign.
+pub(super) fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_NAME && !text.chars().any(char::is_control)
+}
+
 /// Whose word is taken for an agent's name.
 #[derive(Debug)]
 pub(super) enum Voucher<'a> {
@@ -67,6 +76,11 @@ pub(super) fn follow(
         awaited = delegate.map(str::to_owned);
     }
     chain.extend(awaited.map(Actor::new));
+    if !chain.iter().all(|agent| is_name(agent.subject())) {
+        return Err(Denial::invalid(
+            "biscuit: the name of an agent is too long, or holds control characters",
+        ));
+    }
     match chain.len() > MAX_AGENTS {
         true => Err(Denial::invalid("biscuit: it came through too many agents")),
         false => Ok(chain),

@@ -5,6 +5,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use portcullis_core::Principal;
 use portcullis_core::json::quote;
 
+use super::chain::is_name;
 use super::form::Form;
 use super::{Grant, Mint, encoding};
 use crate::Audience;
@@ -153,6 +154,9 @@ impl Exchange {
             grant = grant.not_after(end);
         }
         if let Some(agent) = &form.actor {
+            if !is_name(agent) {
+                return Err(invalid("Name the actor in at most 512 bytes, without control characters."));
+            }
             grant = grant.delegate(agent);
         }
         let failed = |error: super::MintError| {

@@ -169,3 +169,12 @@ fn serves_its_path_alone() {
     assert!(exchange.serves("/oauth/exchange") && !exchange.serves("/oauth/exchange/"));
     assert!(exchange.path("/token").serves("/token"));
 }
+
+#[test]
+fn an_actor_has_a_name_that_fits_on_a_line() {
+    let world = World::new();
+    for actor in ["a%0Ab", "a%00", "%C2%85", &"a".repeat(513)] {
+        let form = format!("{GRANT}&actor={actor}");
+        assert_eq!(world.error(&world.subject(), &form), "invalid_request", "{actor}");
+    }
+}

@@ -144,3 +144,13 @@ fn the_mint_keeps_to_its_limits() {
     assert!(mint.clone().lifetime(Duration::from_millis(999), Duration::from_secs(9)).is_err());
     assert!(mint.clone().lifetime(Duration::from_secs(10), Duration::from_secs(9)).is_err());
 }
+
+#[test]
+fn an_agent_hands_on_to_nobody_whose_name_ends_a_line() {
+    let world = World::new();
+    let told = "biscuit: the name of an agent is too long, or holds control characters";
+    for name in ["a\\nb", &"a".repeat(513)] {
+        let token = sign(&world.alice(), &world.planner, &format!(r#"agent("planner"); delegate("{name}");"#));
+        assert_eq!(world.flaw(&token), told, "{name}");
+    }
+}
