@@ -150,7 +150,8 @@ fn an_agent_hands_on_to_nobody_whose_name_ends_a_line() {
     let world = World::new();
     let told = "biscuit: the name of an agent is too long, or holds control characters";
     for name in ["a\\nb", &"a".repeat(513)] {
-        let token = sign(&world.alice(), &world.planner, &format!(r#"agent("planner"); delegate("{name}");"#));
+        let token =
+            sign(&world.alice(), &world.planner, &format!(r#"agent("planner"); delegate("{name}");"#));
         assert_eq!(world.flaw(&token), told, "{name}");
     }
 }
