@@ -32,7 +32,12 @@ impl<T> Routes<T> {
 
     /// Another path that leads to what is already there.
     pub(crate) fn add_alias(&mut self, host: Option<String>, path: String, to: T) {
-        self.aliases.push(Entry { host, path: Some(path), to });
+        // Before those of any host: what a host says of itself is not for the others to say.
+        let at = match host {
+            Some(_) => self.aliases.iter().take_while(|alias| alias.host.is_some()).count(),
+            None => self.aliases.len(),
+        };
+        self.aliases.insert(at, Entry { host, path: Some(path), to });
     }
 
     /// Compares borrowed texts one by one: nothing is cheaper for the dozen portals that one process serves.
@@ -112,6 +117,17 @@ mod tests {
         assert_eq!(find(&routes, "/mcp", "a.example"), Some("entry"));
         assert_eq!(find(&routes, "/other", "a.example"), Some("alias"));
         assert_eq!(routes.iter().count(), 1);
+    }
+
+    #[test]
+    fn an_alias_of_any_host_hides_none_of_a_host() {
+        let mut routes = Routes::new();
+        routes.add_alias(None, "/told".into(), "all");
+        routes.add_alias(Some("b.example".into()), "/told".into(), "b");
+        routes.add_alias(Some("c.example".into()), "/told".into(), "c");
+        for (host, expected) in [("a.example", "all"), ("b.example", "b"), ("c.example", "c")] {
+            assert_eq!(find(&routes, "/told", host), Some(expected), "{host}");
+        }
     }
 
     #[test]
