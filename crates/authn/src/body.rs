@@ -1,11 +1,11 @@
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::watch::Watch;
+use crate::watch::{Watch, Watched};
 
 pin_project! {
     /// The body of a response: the one of the service inside, or the layer's own.
@@ -53,9 +53,10 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         match self.project().kind.project() {
             Projected::Inner { body } => body.poll_frame(cx),
-            Projected::Watched { body, watch } => match watch.poll_over(cx) {
-                Poll::Ready(()) => Poll::Ready(None),
-                Poll::Pending => Poll::Ready(ready!(body.poll_frame(cx))),
+            Projected::Watched { body, watch } => match watch.poll(cx) {
+                Watched::Holds => body.poll_frame(cx),
+                Watched::Waits => Poll::Pending,
+                Watched::Over => Poll::Ready(None),
             },
             Projected::Own { bytes } if bytes.is_empty() => Poll::Ready(None),
             Projected::Own { bytes } => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),

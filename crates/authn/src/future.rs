@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use crate::body::ResponseBody;
 use crate::challenge::Rejection;
-use crate::gate::Gate;
+use crate::gate::{Gate, Opened};
 use crate::verdicts::Admission;
 use crate::watch::Watch;
 use crate::{BoxFuture, Denial};
@@ -31,7 +31,7 @@ pin_project! {
     enum State<S, Q, F> {
         Answer { response: Option<Response<Bytes>> },
         Ask { verdict: Verdict, held: Option<(Q, S)>, gate: Arc<Gate> },
-        Inner { #[pin] future: F, gate: Arc<Gate>, watch: Option<Arc<Admission>> },
+        Inner { #[pin] future: F, gate: Arc<Gate>, watch: Option<Opened> },
     }
 }
 
@@ -40,7 +40,7 @@ impl<S, Q, F> ResponseFuture<S, Q, F> {
         Self { state: State::Answer { response: Some(response) } }
     }
 
-    pub(crate) fn inner(future: F, gate: Arc<Gate>, watch: Option<Arc<Admission>>) -> Self {
+    pub(crate) fn inner(future: F, gate: Arc<Gate>, watch: Option<Opened>) -> Self {
         Self { state: State::Inner { future, gate, watch } }
     }
 
@@ -69,7 +69,9 @@ where
                     let mut response = ready!(future.poll(cx))?;
                     gate.challenge(&mut response);
                     let watch = watch.take().filter(|_| is_event_stream(&response));
-                    let watch = watch.map(|admission| Watch::new(Arc::clone(gate), admission));
+                    let watch = watch.map(|Opened { admission, question }| {
+                        Watch::new(Arc::clone(gate), admission, question)
+                    });
                     return Poll::Ready(Ok(response.map(|body| match watch {
                         Some(watch) => ResponseBody::watched(body, watch),
                         None => ResponseBody::inner(body),

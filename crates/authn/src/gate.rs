@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode};
 use portcullis_core::{Peer, Reason, Refusal, Secret, SubjectToken};
 
 use crate::challenge::{Challenges, Rejection};
@@ -53,8 +53,15 @@ pub(crate) enum Met {
     Ask(Question),
 }
 
-/// What a verifier is asked, apart from the request.
+/// What opened a stream.
 #[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) question: Question,
+}
+
+/// What a verifier is asked, apart from the request.
+#[derive(Clone, Debug)]
 pub(crate) struct Question {
     key: Key,
     credential: Credential,
@@ -77,14 +84,7 @@ impl Gate {
         let (headers, extensions) = (request.headers(), request.extensions());
         let presented = self.presented(request).map_err(Rejection::Malformed)?;
         let Some(shown) = presented.main() else { return Err(Rejection::Missing) };
-        let network = self.networks.source(extensions.get::<Peer>(), headers).network;
-        let key = match shown {
-            Shown::Token { text, .. } => self.verdicts.key(0, network, [text.as_bytes(), &[]]),
-            Shown::Service { id, secret } => {
-                self.verdicts.key(1, network, [id.as_bytes(), secret.as_bytes()])
-            }
-            Shown::Certificate(certificate) => self.verdicts.key(2, network, [certificate.der(), &[]]),
-        };
+        let (key, network) = self.key(shown, headers, extensions);
         if let Some(admission) = self.verdicts.admitted(&key) {
             if self.still_holds(&admission) {
                 self.check_holder(request, &presented, &admission)?;
@@ -97,6 +97,27 @@ impl Gate {
         }
         shown.check().map_err(Rejection::Malformed)?;
         Ok(Met::Ask(Question { key, credential: shown.credential(), network }))
+    }
+
+    /// What stands for a credential here, and the network it came from: verdicts may differ by it.
+    fn key(&self, shown: Shown<'_>, headers: &HeaderMap, extensions: &Extensions) -> (Key, Option<u16>) {
+        let network = self.networks.source(extensions.get::<Peer>(), headers).network;
+        let key = match shown {
+            Shown::Token { text, .. } => self.verdicts.key(0, network, [text.as_bytes(), &[]]),
+            Shown::Service { id, secret } => {
+                self.verdicts.key(1, network, [id.as_bytes(), secret.as_bytes()])
+            }
+            Shown::Certificate(certificate) => self.verdicts.key(2, network, [certificate.der(), &[]]),
+        };
+        (key, network)
+    }
+
+    /// The question that the request's credential has answered once.
+    fn question<B>(&self, request: &Request<B>) -> Option<Question> {
+        let presented = self.presented(request).ok()?;
+        let shown = presented.main()?;
+        let (key, network) = self.key(shown, request.headers(), request.extensions());
+        Some(Question { key, credential: shown.credential(), network })
     }
 
     fn presented<'a, B>(&self, request: &'a Request<B>) -> Result<Presented<'a>, present::Malformed> {
@@ -280,15 +301,12 @@ impl Gate {
         self.scopes.needed(method, tool).collect()
     }
 
-    /// Lets a request in: takes its credentials out and writes down whose they were. Gives the admission back if the
-    /// answer may be a stream without an end of its own, which has to end with the admission.
-    pub(crate) fn admit<B>(
-        &self,
-        request: &mut Request<B>,
-        admission: Arc<Admission>,
-    ) -> Option<Arc<Admission>> {
+    /// Lets a request in: takes its credentials out and writes down whose they were. If the answer may be a stream without
+    /// an end of its own, gives what it takes to look at the credential again, because the stream has to end with it.
+    pub(crate) fn admit<B>(&self, request: &mut Request<B>, admission: Arc<Admission>) -> Option<Opened> {
         let waits_for_changes = *request.method() == Method::GET
             || request.headers().get("mcp-method").is_some_and(|method| method == "subscriptions/listen");
+        let question = if waits_for_changes { self.question(request) } else { None };
         self.places.strip(request.headers_mut());
         let extensions = request.extensions_mut();
         extensions.insert(admission.principal.clone());
@@ -299,7 +317,7 @@ impl Gate {
             extensions.insert(subject.clone());
             extensions.insert(Arc::clone(&admission));
         }
-        waits_for_changes.then_some(admission)
+        question.map(|question| Opened { admission, question })
     }
 
     /// Says no.

@@ -96,21 +96,20 @@ impl Places {
         }
     }
 
-    /// The certificate of the connection; behind a proxy that is trusted, the one the proxy tells of. What anybody else
-    /// tells is not looked at.
+    /// The certificate of the connection; behind a proxy that is trusted, whose own that one is, what the proxy tells. What
+    /// anybody else tells is not looked at.
     fn certificate<'a>(
         &self,
         headers: &HeaderMap,
         extensions: &'a Extensions,
         networks: &Networks,
     ) -> Result<Option<Cow<'a, ClientCertificate>>, Malformed> {
-        if let Some(header) = &self.certificate
-            && networks.is_trusted(extensions.get::<Peer>())
-        {
-            let told = header.read(headers).map_err(|_| "The client certificate cannot be read.")?;
-            return Ok(told.map(Cow::Owned));
+        if !networks.is_trusted(extensions.get::<Peer>()) {
+            return Ok(extensions.get::<ClientCertificate>().map(Cow::Borrowed));
         }
-        Ok(extensions.get::<ClientCertificate>().map(Cow::Borrowed))
+        let Some(header) = &self.certificate else { return Ok(None) };
+        let told = header.read(headers).map_err(|_| "The client certificate cannot be read.")?;
+        Ok(told.map(Cow::Owned))
     }
 
     fn bounded(&self, text: &str) -> Result<(), Malformed> {

@@ -237,6 +237,21 @@ async fn where_a_key_is_required_a_certificate_does_not_stand_for_it() {
 }
 
 #[tokio::test]
+async fn the_certificate_of_a_trusted_proxy_is_not_its_clients() {
+    let certificate = portcullis_authn::ClientCertificate::new(&b"of the proxy"[..]);
+    let bound = alice().bound_to(Binding::Certificate(certificate.thumbprint()));
+    let networks = Networks::new().trusted_proxy("10.0.0.1").unwrap();
+    let (service, _) = layer(builder(Known::new().token("bound", Ok(bound))).networks(networks));
+    for (peer, status) in [("198.51.100.7", StatusCode::OK), ("10.0.0.1", StatusCode::UNAUTHORIZED)] {
+        let request = Request::post("/mcp")
+            .header(AUTHORIZATION, "Bearer bound")
+            .extension(Peer { address: format!("{peer}:1").parse().unwrap() })
+            .extension(certificate.clone());
+        assert_eq!(send(&service, request).await.status(), status, "{peer}");
+    }
+}
+
+#[tokio::test]
 async fn a_network_counts_and_a_forged_one_does_not() {
     let networks =
         Networks::new().trusted_proxy("10.0.0.1").unwrap().named("office", ["192.0.2.0/24"]).unwrap();
@@ -299,6 +314,7 @@ async fn a_stream_ends_with_the_identity_that_opened_it() {
         .token("short", Ok(alice().expires(START + Duration::from_secs(60))))
         .token("revoked", Ok(alice()));
     let (clock, generation) = (known.clock.clone(), Arc::clone(&known.generation));
+    let tokens = Arc::clone(&known.tokens);
     let authn = builder(known).build().unwrap();
     let service = authn.layer(support::endless());
     let open = async |token: &str, method: &str| {
@@ -314,7 +330,36 @@ async fn a_stream_ends_with_the_identity_that_opened_it() {
     assert!(tokio::time::timeout(minutes, listening.frame()).await.unwrap().is_none(), "it is over");
     assert!(tokio::time::timeout(minutes, calling.frame()).await.is_err(), "a call is finished");
     generation.fetch_add(1, Ordering::Relaxed);
+    assert!(tokio::time::timeout(minutes, revoked.frame()).await.is_err(), "another one was revoked");
+    tokens.lock().unwrap().remove("revoked");
+    generation.fetch_add(1, Ordering::Relaxed);
     assert!(tokio::time::timeout(minutes, revoked.frame()).await.unwrap().is_none(), "it is over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_outlives_a_verdict_but_no_change_of_who_it_is() {
+    use http_body_util::BodyExt;
+
+    let until = |second| alice().expires(START + Duration::from_secs(second));
+    let known = Known::new().token("renewed", Ok(until(30)));
+    let (clock, tokens, asked) = (known.clock.clone(), Arc::clone(&known.tokens), Arc::clone(&known.asked));
+    let authn = builder(known).build().unwrap();
+    let request = Request::get("/mcp").header(AUTHORIZATION, "Bearer renewed");
+    let response = authn.layer(support::endless()).oneshot(request.body(()).unwrap()).await.unwrap();
+    let mut body = response.into_body();
+    let minute = Duration::from_secs(60);
+    let verdict = |verified| drop(tokens.lock().unwrap().insert("renewed".into(), Ok(verified)));
+
+    // As an issuer that is asked about the token every half a minute would have it.
+    verdict(until(60));
+    clock.set(START + Duration::from_secs(30));
+    assert!(tokio::time::timeout(minute, body.frame()).await.is_err(), "it goes on");
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+
+    let principal = alice().principal().clone().with_group("finance");
+    verdict(Verified::new(principal).expires(START + Duration::from_secs(90)));
+    clock.set(START + Duration::from_secs(60));
+    assert!(tokio::time::timeout(minute, body.frame()).await.unwrap().is_none(), "it is over");
 }
 
 #[tokio::test]

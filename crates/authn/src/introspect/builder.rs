@@ -67,9 +67,9 @@ impl IntrospectionVerifierBuilder {
     }
 
     /// How long an endpoint is left alone after it could not be reached: 2 seconds by default. Callers who come in
-    /// between are told to come back.
+    /// between are told to come back. An hour is the most.
     pub fn fail_fast(mut self, time: Duration) -> Self {
-        self.limits.pause = time;
+        self.limits.pause = time.min(Duration::from_secs(3600));
         self
     }
 
