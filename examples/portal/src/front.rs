@@ -15,6 +15,7 @@ use tower::util::Oneshot;
 use crate::gateway::Live;
 use crate::health;
 use crate::stack::Stack;
+use crate::unread::ReadToEnd;
 
 /// Answers the requests of all connections of a listener.
 #[derive(Clone, Debug)]
@@ -60,6 +61,7 @@ impl hyper::service::Service<Request<Incoming>> for Front {
         if self.portals
             && let Some(running) = self.live.gateway().routes.find(request.uri(), request.headers())
         {
+            let request = request.map(ReadToEnd::new);
             return ResponseFuture::Stack { inner: running.stack.clone().oneshot(request) };
         }
         ResponseFuture::Done { response: Some(text(StatusCode::NOT_FOUND, "No portal is served here.\n")) }
@@ -78,7 +80,7 @@ pin_project! {
     #[project = Projected]
     #[derive(Debug)]
     pub(crate) enum ResponseFuture {
-        Stack { #[pin] inner: Oneshot<Stack, Request<Incoming>> },
+        Stack { #[pin] inner: Oneshot<Stack, Request<ReadToEnd>> },
         Done { response: Option<Response<Body>> },
     }
 }

@@ -53,6 +53,7 @@ mod route;
 mod run;
 mod serve;
 mod stack;
+mod unread;
 
 pub use drain::{Outcome, Shutdown};
 pub use gateway::BuildError;

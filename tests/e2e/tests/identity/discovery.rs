@@ -50,6 +50,33 @@ async fn a_client_that_knows_only_the_url_finds_its_way() {
     assert_eq!(client.get(&query).await.status, StatusCode::BAD_REQUEST);
 }
 
+/// Many clients write the body after the head. Whoever is sent away meanwhile must get to see why, and may go on with the
+/// connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_comes_after_the_refusal_breaks_nothing() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let setup = Setup::new().await;
+    let (portal, _) = setup.start("").await;
+    let mut stream = tokio::net::TcpStream::connect(portal.address).await.unwrap();
+    let body = "x".repeat(10_000);
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    for _ in 0..3 {
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"}") {
+            let count = stream.read_buf(&mut answer).await.unwrap();
+            assert_ne!(count, 0, "the connection was closed");
+        }
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 401") && !answer.contains("connection: close"), "{answer}");
+        stream.write_all(body.as_bytes()).await.unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_portals_on_one_host_leave_the_root_to_neither() {
     let setup = Setup::new().await;
