@@ -134,24 +134,26 @@ impl Gate {
     }
 
     async fn find_out(&self, question: &Question) -> Result<Arc<Admission>, Denial> {
-        let turn = match self.verdicts.admitted_or_turn(&question.key).await {
-            Ok(admission) if self.still_holds(&admission) => return Ok(admission),
-            // Overtaken by a change as it was made.
-            Ok(_) => None,
-            Err(turn) => Some(turn),
+        let turn = loop {
+            match self.verdicts.admitted_or_turn(&question.key).await {
+                Ok(admission) if self.still_holds(&admission) => return Ok(admission),
+                // It has ended, or was overtaken by a change.
+                Ok(_) => self.verdicts.forget(&question.key),
+                Err(turn) => break turn,
+            }
         };
         let generation = self.generation();
         if let Some(denial) = self.verdicts.denied(&question.key, generation, self.now()) {
             return Err(denial);
         }
         let verdict = self.judge(&question.credential, question.network).await;
-        match (&verdict, turn) {
+        match &verdict {
             // Fails if there are more verdicts than can be kept; this one is good all the same.
-            (Ok(admission), Some(turn)) => drop(turn.insert(Arc::clone(admission))),
-            (Err(denial), _) if denial.kind() == DenialKind::Invalid => {
+            Ok(admission) => drop(turn.insert(Arc::clone(admission))),
+            Err(denial) if denial.kind() == DenialKind::Invalid => {
                 self.verdicts.deny(question.key, denial.clone(), generation, self.now());
             }
-            _ => {}
+            Err(_) => {}
         }
         verdict
     }
