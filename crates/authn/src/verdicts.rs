@@ -127,15 +127,21 @@ impl Verdicts {
         }
     }
 
-    /// The key of a credential that came from a network. Each part ends where its length says.
-    pub(crate) fn key(&self, kind: u8, network: Option<u16>, parts: [&[u8]; 2]) -> Key {
+    /// The key of a credential that came from a network. The first part ends where its length says.
+    pub(crate) fn key(&self, kind: u8, network: Option<u16>, [first, second]: [&[u8]; 2]) -> Key {
         let [low, high] = network.unwrap_or_default().to_le_bytes();
+        let mut head = [0; 28];
+        let (salt, rest) = head.split_at_mut(self.salt.len());
+        salt.copy_from_slice(&self.salt);
+        let (what, length) = rest.split_at_mut(4);
+        what.copy_from_slice(&[kind, u8::from(network.is_some()), low, high]);
+        length.copy_from_slice(&(first.len() as u64).to_le_bytes());
+        // One update for all that is short: each has a price of its own.
         let mut digest = Context::new(&SHA256);
-        digest.update(&self.salt);
-        digest.update(&[kind, u8::from(network.is_some()), low, high]);
-        for part in parts {
-            digest.update(&(part.len() as u64).to_le_bytes());
-            digest.update(part);
+        digest.update(&head);
+        digest.update(first);
+        if !second.is_empty() {
+            digest.update(second);
         }
         let mut key = [0; 32];
         key.copy_from_slice(digest.finish().as_ref());
