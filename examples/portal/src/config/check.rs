@@ -272,3 +272,8 @@ impl Checker<'_> {
 fn is_host(text: &str) -> bool {
     portcullis_mcp_jsonrpc::guard::HostGuard::new().allow_host(text).is_ok()
 }
+
+/// Where a value stands, if there is one.
+fn span<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
+    value.as_ref().map(Spanned::span)
+}

@@ -5,7 +5,7 @@ use std::ops::Range;
 use portcullis_mcp_upstream::TokenType;
 use toml::Spanned;
 
-use super::Checker;
+use super::{Checker, span};
 use crate::config::raw::{Reference, SecretText, identity as raw};
 use crate::config::{Client, Credentials, Fetch, Grant, SecretFrom, Target, TokenEndpointAt};
 
@@ -199,8 +199,4 @@ fn target(raw: &mut raw::Credentials) -> Target {
         audience: raw.audience.take().map(Spanned::into_inner),
         resource: raw.resource.take().map(Spanned::into_inner),
     }
-}
-
-fn span<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
-    value.as_ref().map(Spanned::span)
 }

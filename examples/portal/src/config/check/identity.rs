@@ -10,7 +10,7 @@ use portcullis_core::{Kind, Secret};
 use portcullis_fetch::Endpoint;
 use toml::Spanned;
 
-use super::Checker;
+use super::{Checker, span};
 use crate::config::raw::{SecretText, identity as raw};
 use crate::config::{
     Biscuits, CertificateName, CertificateRule, Fetch, Introspection, Issuer, IssuerKind, Jwt, JwtKeys,
@@ -378,10 +378,6 @@ impl Checker<'_> {
     ) -> Option<T> {
         outcome.map_err(|error| self.problem(place, format!("{key}: {error}"))).ok()
     }
-}
-
-fn span<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
-    value.as_ref().map(Spanned::span)
 }
 
 pub(super) fn inner(texts: Texts) -> Vec<String> {

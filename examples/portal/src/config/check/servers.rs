@@ -8,7 +8,7 @@ use portcullis_mcp_legacy::upstream::Sharing;
 use portcullis_mcp_upstream::{BuildError, Era, HttpUpstream, HttpVersion, ProcessLimits, Processes};
 use toml::Spanned;
 
-use super::Checker;
+use super::{Checker, span};
 use crate::config::raw::{self, SecretText};
 use crate::config::{Bound, Circuit, Http, Named, Server, Stdio, Transport, secrets};
 use crate::leaf;
@@ -320,10 +320,6 @@ impl Checker<'_> {
             open_for: self.time("circuit.open_for", open_for, Duration::from_secs(10)),
         }
     }
-}
-
-fn span<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
-    value.as_ref().map(Spanned::span)
 }
 
 impl Circuit {
